@@ -1,0 +1,28 @@
+import os, subprocess, sys
+from pathlib import Path
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def no_network(tmp_path, monkeypatch):
+    "An environment without MNIST and without a network: an empty home, and a proxy that refuses."
+    for name in 'MNIST_NB_DATA', 'KERAS_HOME', 'no_proxy', 'NO_PROXY': monkeypatch.delenv(name, raising=False)
+    for name in 'HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy': monkeypatch.setenv(name, 'http://127.0.0.1:9')
+    monkeypatch.setenv('HOME', str(tmp_path/'home'))
+    (tmp_path/'home').mkdir()
+    return tmp_path/'home'
+
+
+def start(command, *args, **kwargs):
+    "Start one of the package's commands as a user would, from this environment."
+    program = Path(sys.executable).with_name(command)
+    return subprocess.Popen([program, *map(str, args)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+
+
+def run(command, *args, **kwargs):
+    "Run a command to its end: exit status, standard output, standard error."
+    process = start(command, *args, **kwargs)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
