@@ -106,7 +106,7 @@ class _KeepRun(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs):
         if not math.isfinite(logs['loss']) or not math.isfinite(logs['val_loss']):
-            raise RunError(f'The loss is {logs["loss"]} since epoch {epoch + 1}. {self.folder} keeps the epoch before it. A lower learning rate may help.')
+            raise RunError(f'The loss is {logs["loss"]} since epoch {epoch + 1}. The epochs before are kept in {self.folder}. A lower learning rate may help.')
         row = dict(logs, seconds=round(time.perf_counter() - self.start, 3))
         best = row['val_loss'] < min((r['val_loss'] for r in self.rows), default=math.inf)
         self.rows.append(row)

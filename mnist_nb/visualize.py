@@ -111,7 +111,7 @@ def plot_weights(
     kernel:np.ndarray, # The hidden layer's weights, `(784, units)`
     count:int=40, # Units to show, those with the largest weights first
 )->plt.Figure: # A grid
-    "The weights of hidden units as images: blue positive, orange negative."
+    "The weights of hidden units as images: purple positive, orange negative."
     largest = np.linalg.norm(kernel, axis=0).argsort()[::-1][:count]
     weights = kernel[:, largest].T.reshape(-1, 28, 28)
     limit = np.abs(weights).max()
