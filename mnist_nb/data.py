@@ -121,8 +121,7 @@ def _verify(arrays, where, expected=MNIST_CHECKSUMS):
 
 # %% ../nbs/00_data.ipynb #read_folder
 def _read_folder(folder):
-    "The four arrays from a folder with `mnist.npz` or the IDX files."
-    if (folder/'mnist.npz').is_file(): return read_npz(folder/'mnist.npz')
+    "The four arrays from a folder with the IDX files."
     def find(name):
         names = [n + end for n in (name, name.replace('-idx', '.idx')) for end in ('', '.gz')]
         for n in names:
@@ -135,6 +134,7 @@ def _read_source(source):
     "The four arrays and their checksums from a folder or file that the user named."
     path = Path(source).expanduser()
     if not path.exists(): raise DataError(f'{path} does not exist. Name a folder with the four files of MNIST, or a mnist.npz.')
+    if path.is_dir() and (path/'mnist.npz').is_file(): path = path/'mnist.npz'
     arrays = _read_folder(path) if path.is_dir() else read_npz(path)
     return arrays, _verify(arrays, path)
 

@@ -130,6 +130,22 @@ class _ShowProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs): self.bar.update(epoch + 1 - self.first, list(logs.items()))
 
+# %% ../nbs/02_train.ipynb #StopOnSignal
+class _StopOnSignal(keras.callbacks.Callback):
+    "Turn SIGINT and SIGTERM into a `KeyboardInterrupt` at a moment when nothing is half done."
+    def on_train_begin(self, logs=None):
+        self.asked = False
+        for number in signal.SIGINT, signal.SIGTERM: signal.signal(number, self.ask)
+
+    def ask(self, number, frame):
+        if self.asked: raise KeyboardInterrupt
+        self.asked = True
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.asked: raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch, logs=None): self.on_train_batch_end(None)
+
 # %% ../nbs/02_train.ipynb #start
 def _start(folder, config):
     "Claim `folder` for a new run."
@@ -168,6 +184,7 @@ def train(
     seed:int=0, # Fixes the initial weights and the order of the images
     resume:bool=False, # Go on with the run in `folder`
     progress:bool=True, # Show a progress bar
+    callbacks=(), # Further Keras callbacks
 )->keras.Model: # After the last epoch
     "Train the network of `recipe` and keep everything in `folder`; raises `RunError` if the folder is of no use."
     folder, steps = Path(folder or default_folder(recipe)), steps_per_epoch(mnist.train, recipe.batch_size)
@@ -179,7 +196,7 @@ def train(
     if len(rows) < recipe.epochs:
         model.fit(batches, epochs=recipe.epochs, initial_epoch=len(rows), steps_per_epoch=steps, shuffle=False, verbose=0,
                   validation_data=make_batches(mnist.validation, 1000, shuffle=False).cache(),
-                  callbacks=[_KeepRun(folder, rows), *([_ShowProgress()] if progress else [])])
+                  callbacks=[_KeepRun(folder, rows), *([_ShowProgress()] if progress else []), *callbacks])
     return model
 
 def default_folder(
@@ -225,17 +242,17 @@ def mnist_train(
     resume:bool=False, # Go on with the run in --out after an interruption
 ):
     "Train a network on MNIST, test it, and keep everything in a run folder."
-    signal.signal(signal.SIGTERM, signal.default_int_handler) # a polite kill is an interrupt
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with plain_errors():
         if resume and not out: raise RunError('--resume needs --out, the folder of the run to go on with.')
         old = read_config(out) if resume else dict(recipe=dict(name='seed'), seed=0)
         recipe = Recipe(**old['recipe']) if resume and recipe is None and epochs is None else _recipe(recipe or old['recipe']['name'], epochs)
         seed, folder = old['seed'] if seed is None else seed, Path(out) if out else default_folder(recipe)
-        mnist = load_mnist(data)
-        print(f'{recipe}, seed {seed}\n{mnist}\nrun folder: {folder}')
-        try: model = train(recipe, mnist, folder, seed, resume)
+        try:
+            mnist = load_mnist(data)
+            print(f'{recipe}, seed {seed}\n{mnist}\nrun folder: {folder}')
+            last = finish(train(recipe, mnist, folder, seed, resume, callbacks=[_StopOnSignal()]), mnist, folder)['last']
         except KeyboardInterrupt:
             print(f'\nInterrupted. The last whole epoch is kept. Go on with: mnist_train --resume --out {folder}', file=sys.stderr)
             sys.exit(130)
-        last = finish(model, mnist, folder)['last']
     print(f"test accuracy {last['accuracy']:.2%}, test loss {last['loss']:.4f}\npictures: {folder/'*.png'}")

@@ -75,6 +75,7 @@ def test_broken_cache_is_not_trusted(no_network):
 
 
 def test_download_that_hangs_gives_up(no_network, monkeypatch):
+    monkeypatch.setattr('urllib.request._opener', None) # it remembers the proxies of its first use
     with socket.create_server(('127.0.0.1', 0)) as server:
         for name in 'HTTPS_PROXY', 'https_proxy': monkeypatch.setenv(name, f'http://127.0.0.1:{server.getsockname()[1]}')
         with pytest.warns(UserWarning, match='timed out'): mnist = load_mnist(timeout=.5)
