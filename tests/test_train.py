@@ -3,7 +3,10 @@ import json, signal, time
 import numpy as np
 import pytest
 from conftest import run, start
-from mnist_nb.train import read_history
+from mnist_nb.evaluate import mnist_evaluate
+from mnist_nb.train import mnist_train, read_history
+
+pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
 
 
 def weights(path):
@@ -33,31 +36,34 @@ def test_run_folder(whole):
     assert metrics['last']['accuracy'] > .85
 
 
-def test_evaluate_agrees_with_train(whole):
-    status, out, err = run('mnist_evaluate', whole, '--json', '--data', 'sample')
-    assert status == 0, err
-    assert json.loads(out) == json.loads((whole/'metrics.json').read_text())
-    status, out, err = run('mnist_evaluate', whole, '--data', 'sample')
-    assert status == 0 and 'precision' in out
+def test_evaluate_agrees_with_train(whole, capsys):
+    mnist_evaluate(whole, data='sample', json=True)
+    assert json.loads(capsys.readouterr().out) == json.loads((whole/'metrics.json').read_text())
+    status, out, err = run('mnist_evaluate', whole, '--data', 'sample', '--json')
+    assert status == 0 and json.loads(out) == json.loads((whole/'metrics.json').read_text())
+    mnist_evaluate(whole, data='sample')
+    assert 'precision' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('how, status', [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
-def test_interrupted_and_resumed(whole, tmp_path, how, status):
-    "Ends with the weights and the history of the run that nobody disturbed."
-    folder, args = tmp_path/'run', ['--data', 'sample']
-    process = start('mnist_train', '--epochs', 12, '--out', folder, *args)
+def interrupt(folder, how):
+    "Start the run of `whole` again, send it a signal in its fourth epoch or a little later, and return how it ended."
+    process = start('mnist_train', '--epochs', 12, '--out', folder, '--data', 'sample')
     deadline = time.monotonic() + 120
     while not (folder/'history.csv').exists() or len(read_history(folder)['loss']) < 3:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(.01)
     process.send_signal(how)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == status, err
-    if status == 130: assert f'mnist_train --resume --out {folder}' in err
-    before = len(read_history(folder)['loss'])
-    assert 3 <= before < 12 and not (folder/'metrics.json').exists()
-    status, out, err = run('mnist_train', '--resume', '--out', folder, *args)
-    assert status == 0, err
+    assert 3 <= len(read_history(folder)['loss']) < 12 and not (folder/'metrics.json').exists()
+    return process.returncode, err
+
+
+@pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT])
+def test_interrupted_and_resumed(whole, tmp_path, how):
+    "Ends with the weights and the history of the run that nobody disturbed."
+    folder = tmp_path/'run'
+    interrupt(folder, how)
+    mnist_train(out=folder, resume=True, data='sample')
     for a, b in zip(weights(whole/'model.keras'), weights(folder/'model.keras')): assert (a == b).all()
     for a, b in zip(weights(whole/'best.keras'), weights(folder/'best.keras')): assert (a == b).all()
     a, b = read_history(whole), read_history(folder)
@@ -66,34 +72,48 @@ def test_interrupted_and_resumed(whole, tmp_path, how, status):
     assert not list(folder.glob('*.part.*'))
 
 
+def test_a_polite_kill_says_how_to_go_on(tmp_path):
+    status, err = interrupt(tmp_path/'run', signal.SIGTERM)
+    assert status == 130 and f'mnist_train --resume --out {tmp_path/"run"}' in err and 'Traceback' not in err
+
+
 @pytest.mark.parametrize('args, message', [
-    (['--recipe', 'none'], 'there is no recipe none. Choose one of: seed'),
-    (['--epochs', 0], '0 epochs is too few'),
-    (['--resume'], '--resume needs --out'),
-    (['--resume', '--out', 'absent'], 'absent holds no run'),
-    (['--data', 'absent'], 'absent does not exist'),
-    (['--data', 'sample', '--out', 'WHOLE'], 'already holds a run'),
-    (['--data', 'sample', '--out', 'WHOLE', '--resume', '--seed', 5], 'seed was 0 and is now 5'),
-    (['--data', 'sample', '--out', 'WHOLE', '--resume', '--epochs', 20], 'recipe.epochs was 12 and is now 20'),
+    (dict(recipe='none'), 'there is no recipe none. Choose one of: seed'),
+    (dict(epochs=0), '0 epochs is too few'),
+    (dict(resume=True), '--resume needs --out'),
+    (dict(resume=True, out='absent'), 'absent holds no run'),
+    (dict(data='absent'), 'absent does not exist'),
+    (dict(out='WHOLE'), 'already holds a run'),
+    (dict(out='WHOLE', resume=True, seed=5), 'seed was 0 and is now 5'),
+    (dict(out='WHOLE', resume=True, epochs=20), 'recipe.epochs was 12 and is now 20'),
 ])
-def test_errors_are_plain(whole, args, message, tmp_path):
-    status, out, err = run('mnist_train', *(whole if a == 'WHOLE' else a for a in args), cwd=tmp_path)
-    assert status == 1 and message in err and 'Traceback' not in err
+def test_errors_are_plain(whole, args, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if args.get('out') == 'WHOLE': args = args | dict(out=whole)
+    with pytest.raises(SystemExit, match=f'error: .*{message}'): mnist_train(**dict(data='sample') | args)
     assert not list(tmp_path.rglob('config.json'))
 
 
-def test_broken_run_folder(whole, tmp_path):
-    for name in 'config.json', 'history.csv', 'best.keras': (tmp_path/name).write_bytes((whole/name).read_bytes())
+def test_errors_have_a_status_and_no_traceback(tmp_path):
+    status, out, err = run('mnist_train', '--data', tmp_path/'absent')
+    assert status == 1 and err.startswith('error: ') and 'absent does not exist' in err and not out
+
+
+def copy_run(whole, folder):
+    for path in whole.iterdir(): (folder/path.name).write_bytes(path.read_bytes())
+
+
+def test_broken_model_file(whole, tmp_path):
+    copy_run(whole, tmp_path)
     (tmp_path/'model.keras').write_bytes((whole/'model.keras').read_bytes()[:1000])
-    status, out, err = run('mnist_evaluate', tmp_path, '--data', 'sample')
-    assert status == 1 and 'model.keras cannot be loaded' in err and 'Traceback' not in err
+    with pytest.raises(SystemExit, match='error: .*model.keras cannot be loaded'): mnist_evaluate(tmp_path, data='sample')
+    with pytest.raises(SystemExit, match='error: .*model.keras cannot be loaded'): mnist_train(out=tmp_path, resume=True, data='sample')
 
 
 def test_a_network_is_not_examined_on_what_it_learned(whole, tmp_path):
     "The sample's test images are training images of the full MNIST."
-    for path in whole.iterdir(): (tmp_path/path.name).write_bytes(path.read_bytes())
+    copy_run(whole, tmp_path)
     config = json.loads((tmp_path/'config.json').read_text())
     config['data']['checksums']['x_train'] = 'that of the full MNIST'
     (tmp_path/'config.json').write_text(json.dumps(config))
-    status, out, err = run('mnist_evaluate', tmp_path, '--data', 'sample')
-    assert status == 1 and 'learned from all of MNIST' in err
+    with pytest.raises(SystemExit, match='error: .*learned from all of MNIST'): mnist_evaluate(tmp_path, data='sample')
