@@ -23,7 +23,7 @@ _LARGEST = 60_000 * 28 * 28
 def _read_bytes(path):
     "The content of `path`, unzipped if it is gzipped, and never more than MNIST's largest file."
     path = Path(path)
-    if not path.is_file(): raise DataError(f"{path} is not a file. Check the path.")
+    if not path.is_file(): raise DataError(f'{path} is not a file. Check the path.')
     try:
         with path.open('rb') as f: zipped = f.read(2) == b'\x1f\x8b'
         with (gzip.open if zipped else open)(path, 'rb') as f: return f.read(_LARGEST + 17)
@@ -44,10 +44,11 @@ def read_idx(
     shape = struct.unpack(f'>{raw[3]}I', raw[4:start])
     expected, found = math.prod(shape), len(raw) - start
     if expected > _LARGEST:
-        raise DataError(f'{path} claims to hold {expected:,} bytes, more than any file of MNIST. Copy or download it again.')
+        raise DataError(f'{path} claims to hold {expected:,} bytes, more than any file of MNIST. '
+                        'Copy or download it again.')
     if expected != found:
-        what = 'truncated' if found < expected else 'too long'
-        raise DataError(f'{path} is {what}: its header promises {expected:,} bytes, it holds {"more" if found > expected else f"{found:,}"}. '
+        what, held = ('truncated', f'{found:,}') if found < expected else ('too long', 'more')
+        raise DataError(f'{path} is {what}: its header promises {expected:,} bytes, it holds {held}. '
                         'Copy or download it again.')
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
@@ -61,13 +62,16 @@ def _read_npy(
     "Read one array of bytes; refuse pickled objects, other types, and more than MNIST's largest array."
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = np.lib.format.read_magic(f)
-    if version not in read_header: raise DataError(f'{name} is in version {version} of the npy format; MNIST is in version 1.')
+    if version not in read_header: raise DataError(f'{name}: version {version} of the npy format is not read.')
     shape, fortran, dtype = read_header[version](f)
-    if dtype.hasobject: raise DataError(f'{name} holds pickled Python objects. They could run code, so they are never loaded.')
+    if dtype.hasobject:
+        raise DataError(f'{name} holds pickled Python objects. They could run code, so they are never loaded.')
     if dtype != np.uint8: raise DataError(f'{name} holds numbers of type {dtype}; MNIST\'s are uint8.')
-    if math.prod(shape) > _LARGEST: raise DataError(f'{name} claims the shape {shape}, more than any array of MNIST.')
+    if math.prod(shape) > _LARGEST:
+        raise DataError(f'{name} claims the shape {shape}, more than any array of MNIST.')
     raw = f.read(math.prod(shape) + 1)
-    if len(raw) != math.prod(shape): raise DataError(f'{name} does not hold what its header promises. Download the file again.')
+    if len(raw) != math.prod(shape):
+        raise DataError(f'{name} does not hold what its header promises. Download the file again.')
     return np.frombuffer(raw, np.uint8).reshape(shape, order='F' if fortran else 'C')
 
 def read_npz(
@@ -78,8 +82,8 @@ def read_npz(
     try:
         with zipfile.ZipFile(path) as z:
             missing = [k for k in _NPZ_KEYS if f'{k}.npy' not in z.namelist()]
-            if missing: raise DataError(f'{path} has no array {", ".join(missing)}. '
-                                        f'A mnist.npz holds {", ".join(_NPZ_KEYS)}; this file holds {", ".join(z.namelist()) or "nothing"}.')
+            if missing: raise DataError(f'{path} has no array {", ".join(missing)}. A mnist.npz holds '
+                                        f'{", ".join(_NPZ_KEYS)}; this file {", ".join(z.namelist()) or "nothing"}.')
             arrays = {}
             for k in _NPZ_KEYS:
                 with z.open(f'{k}.npy') as f: arrays[k] = _read_npy(f, f'{path}: {k}')
@@ -108,14 +112,16 @@ def checksum(
 
 # %% ../nbs/00_data.ipynb #verify
 def _verify(arrays, where, expected=MNIST_CHECKSUMS):
-    "Return the checksums of `arrays`, read from `where`, or raise a `DataError` if they are not the `expected` ones."
+    "The checksums of `arrays`, read from `where`; a `DataError` if they are not the `expected` ones."
     for x, y in ('x_train', 'y_train'), ('x_test', 'y_test'):
         if arrays[x].shape[1:] != (28, 28) or arrays[y].ndim != 1 or len(arrays[x]) != len(arrays[y]):
-            raise DataError(f'{where}: sizes disagree: {x} (`{_IDX_NAMES[x]}`) is {arrays[x].shape} and {y} (`{_IDX_NAMES[y]}`) is {arrays[y].shape}, '
-                            'but there must be one label for each image of 28 × 28. Were files mixed up?')
+            raise DataError(f'{where}: sizes disagree: {x} (`{_IDX_NAMES[x]}`) is {arrays[x].shape} and '
+                            f'{y} (`{_IDX_NAMES[y]}`) is {arrays[y].shape}, but there must be one label '
+                            'for each image of 28 × 28. Were files mixed up?')
     found = {k: checksum(a) for k, a in arrays.items()}
     wrong = [k for k in arrays if found[k] != expected[k]]
-    if wrong: raise DataError(f'{where} is not MNIST: wrong checksum of {", ".join(f"{k} (`{_IDX_NAMES[k]}`)" for k in wrong)}. '
+    names = ', '.join(f'{k} (`{_IDX_NAMES[k]}`)' for k in wrong)
+    if wrong: raise DataError(f'{where} is not MNIST: wrong checksum of {names}. '
                               'The file was changed, or it is another dataset of the same form. Get the original.')
     return found
 
@@ -133,7 +139,8 @@ def _read_folder(folder):
 def _read_source(source):
     "The four arrays and their checksums from a folder or file that the user named."
     path = Path(source).expanduser()
-    if not path.exists(): raise DataError(f'{path} does not exist. Name a folder with the four files of MNIST, or a mnist.npz.')
+    if not path.exists():
+        raise DataError(f'{path} does not exist. Name a folder with the four files of MNIST, or a mnist.npz.')
     if path.is_dir() and (path/'mnist.npz').is_file(): path = path/'mnist.npz'
     arrays = _read_folder(path) if path.is_dir() else read_npz(path)
     return arrays, _verify(arrays, path)
@@ -184,8 +191,9 @@ SAMPLE_CHECKSUMS = dict(
 
 def _read_sample(why):
     "The packaged sample, with a warning that it is one and `why`."
-    warnings.warn(f'{why} This is the packaged sample: 5,000 of MNIST\'s 70,000 images, good for trying things out but not for comparing '
-                  'results. For all of MNIST, set MNIST_NB_DATA to a folder that holds it.', stacklevel=4)
+    warnings.warn(f'{why} This is the packaged sample: 5,000 of MNIST\'s 70,000 images, good for trying things out '
+                  'but not for comparing results. For all of MNIST, set MNIST_NB_DATA to a folder that holds it.',
+                  stacklevel=4)
     import mnist_nb
     path = Path(mnist_nb.__file__).with_name('sample.npz')
     arrays = read_npz(path)
@@ -227,7 +235,8 @@ def _find_mnist(source, timeout):
     for folder in _cache_folders():
         if not (folder/'mnist.npz').is_file(): continue
         try: return *_read_source(folder/'mnist.npz'), str(folder/'mnist.npz')
-        except DataError as e: warnings.warn(f'The cached file is of no use and will be downloaded again. {e}', stacklevel=3)
+        except DataError as e:
+            warnings.warn(f'The cached file is of no use and will be downloaded again. {e}', stacklevel=3)
     try:
         path = _download(timeout)
         return *_read_source(path), str(path)
@@ -235,11 +244,11 @@ def _find_mnist(source, timeout):
         return *_read_sample(f'MNIST could not be downloaded ({e}).'), 'sample'
 
 def load_mnist(
-    source=None, # Folder with the four IDX files or `mnist.npz`, an `.npz` file, or 'sample'; default: see above
+    source=None, # Folder with the IDX files or `mnist.npz`, an `.npz` file, or 'sample'; default: see above
     seed:int=0, # Chooses the validation images
     timeout:float=30., # Seconds without a byte after which a download gives up
 )->Mnist: # The splits: 55,000, 5,000 and 10,000 images
-    "Load MNIST, checked against its published checksums; raises `DataError` if what is named is not MNIST."
+    "Load MNIST, checked against its published checksums; raises `DataError` if what is named is not it."
     arrays, checksums, where = _find_mnist(source, timeout)
     x, y = arrays['x_train'], arrays['y_train']
     train, validation = train_test_split(np.arange(len(y)), test_size=len(y)//12, stratify=y, random_state=seed)
@@ -257,10 +266,10 @@ def make_batches(
 ): # A `tf.data.Dataset` of `(images, labels)`, float32 `(batch_size, 28, 28)` and int64 `(batch_size,)`
     "Batches of `split`, epoch after epoch, each in an order of its own that depends on `seed` and epoch only."
     with quiet_stderr(): import tensorflow as tf # takes seconds, so only who needs it waits for it
-    images, labels = tf.constant(split.images), tf.constant(split.labels)
+    images, labels, seed = tf.constant(split.images), tf.constant(split.labels), tf.constant(seed, tf.int64)
     def one_epoch(epoch):
         order = tf.range(len(split))
-        if shuffle: order = tf.random.experimental.stateless_shuffle(order, seed=tf.stack([tf.cast(seed, tf.int64), epoch]))
+        if shuffle: order = tf.random.experimental.stateless_shuffle(order, seed=tf.stack([seed, epoch]))
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
     return (tf.data.Dataset.range(first_epoch, epochs)
             .flat_map(one_epoch)

@@ -43,7 +43,8 @@ def calibration_bins(
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     which = np.clip(np.ceil(confidence*bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(which, minlength=bins)
-    def mean(values): return np.divide(np.bincount(which, values, bins), count, out=np.full(bins, np.nan), where=count > 0)
+    def mean(values):
+        return np.divide(np.bincount(which, values, bins), count, out=np.full(bins, np.nan), where=count > 0)
     return dict(count=count, confidence=mean(confidence), accuracy=mean(right))
 
 def expected_calibration_error(
@@ -62,9 +63,11 @@ def evaluate(
 )->dict: # Plain numbers and lists, ready for JSON
     "Loss, accuracy and the rest; raises `ValueError` if the arrays cannot be what they should be."
     if probabilities.shape != (len(labels), 10) or not len(labels):
-        raise ValueError(f'there must be ten probabilities for each label, but the shapes are {probabilities.shape} and {labels.shape}')
+        raise ValueError('there must be ten probabilities for each label, '
+                         f'but the shapes are {probabilities.shape} and {labels.shape}')
     if not np.allclose(probabilities.sum(1), 1, atol=1e-4) or (probabilities < 0).any():
-        raise ValueError('each row of probabilities must add up to 1. Are these logits? `predict_probabilities` applies the softmax.')
+        raise ValueError('each row of probabilities must add up to 1. '
+                         'Are these logits? `predict_probabilities` applies the softmax.')
     predicted, digits = probabilities.argmax(1), np.arange(10)
     right = int((predicted == labels).sum())
     precision, recall, _, _ = precision_recall_fscore_support(labels, predicted, labels=digits, zero_division=0)
@@ -83,13 +86,16 @@ def evaluate_run(
     from mnist_nb.train import RunError, keras, read_config, read_history
     folder, config = Path(folder), read_config(folder)
     if mnist.is_sample and config['data']['checksums'] != mnist.checksums:
-        raise RunError(f'{folder} learned from all of MNIST, and the test images of the sample are among what it learned from. '
-                       'Name the full MNIST: --data, or MNIST_NB_DATA.')
+        raise RunError(f'{folder} learned from all of MNIST, and the test images of the sample are among '
+                       'what it learned from. Name the full MNIST: --data, or MNIST_NB_DATA.')
     val_loss, result = read_history(folder)['val_loss'], {}
-    for name, file, epoch in ('last', 'model.keras', len(val_loss)), ('best', 'best.keras', int(val_loss.argmin()) + 1):
+    best_epoch = int(val_loss.argmin()) + 1
+    for name, file, epoch in ('last', 'model.keras', len(val_loss)), ('best', 'best.keras', best_epoch):
         try: model = keras.models.load_model(folder/file)
-        except (ValueError, OSError, KeyError, TypeError) as e: raise RunError(f'{folder/file} cannot be loaded: {e}') from e
-        result[name] = dict(epoch=epoch, **evaluate(predict_probabilities(model, mnist.test.images), mnist.test.labels))
+        except (ValueError, OSError, KeyError, TypeError) as e:
+            raise RunError(f'{folder/file} cannot be loaded: {e}') from e
+        probabilities = predict_probabilities(model, mnist.test.images)
+        result[name] = dict(epoch=epoch, **evaluate(probabilities, mnist.test.labels))
     return result
 
 # %% ../nbs/03_evaluate.ipynb #format_run
@@ -100,7 +106,8 @@ def format_run(
     lines = [f"{'network':9}{'epoch':>5}{'loss':>9}{'accuracy':>10}   95 % interval         calibration error"]
     for name, r in result.items():
         low, high = r['accuracy_interval']
-        lines.append(f"{name:9}{r['epoch']:5}{r['loss']:9.4f}{r['accuracy']:10.2%}   {low:.2%} to {high:.2%}{r['calibration_error']:15.4f}")
+        lines.append(f"{name:9}{r['epoch']:5}{r['loss']:9.4f}{r['accuracy']:10.2%}   {low:.2%} to {high:.2%}"
+                     f"{r['calibration_error']:15.4f}")
     last = result['last']
     lines += ['', f"{'digit':9}" + ''.join(f'{d:7}' for d in range(10))]
     lines += [f'{k:9}' + ''.join(f'{v:7.1%}' for v in last[k]) for k in ('precision', 'recall')]

@@ -39,8 +39,9 @@ def compile_mlp(
 )->keras.Model: # Ready for `fit`
     "The network of `recipe`, with its optimizer and loss."
     model = build_mlp(recipe.hidden, recipe.activation, seed)
-    model.compile(keras.optimizers.Adam(recipe.learning_rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                  metrics=['accuracy'], steps_per_execution=max(n for n in range(1, 51) if steps % n == 0))
+    model.compile(keras.optimizers.Adam(recipe.learning_rate),
+                  keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=['accuracy'],
+                  steps_per_execution=max(n for n in range(1, 51) if steps % n == 0))
     return model
 
 # %% ../nbs/02_train.ipynb #RunError
@@ -73,7 +74,9 @@ def read_history(
 )->dict: # Of float arrays `(epochs,)`: loss, accuracy, val_loss, val_accuracy, and seconds
     "The history of a run, one number an epoch; raises `RunError` if there is none."
     path = Path(folder)/'history.csv'
-    if not path.is_file(): raise RunError(f'{path} does not exist: no epoch of this run was finished. Train with `mnist_train --out {folder}`.')
+    if not path.is_file():
+        raise RunError(f'{path} does not exist: no epoch of this run was finished. '
+                       f'Go on with it: `mnist_train --resume --out {folder}`.')
     with path.open(newline='') as f: rows = list(csv.DictReader(f))
     try: return {k: np.array([float(row[k]) for row in rows]) for k in _COLUMNS}
     except (KeyError, TypeError, ValueError) as e: raise RunError(f'{path} is not the history of a run ({e}).') from e
@@ -83,7 +86,8 @@ def _config(recipe, mnist, seed):
     "What `config.json` holds: what the result depends on."
     return dict(recipe=asdict(recipe), seed=seed,
                 data=dict(source=mnist.source.replace(str(Path.home()), '~'), checksums=mnist.checksums),
-                versions=dict(python=platform.python_version(), **{p: version(p) for p in ('mnist_nb', 'tensorflow', 'keras', 'numpy')}),
+                versions=dict(python=platform.python_version(),
+                              **{p: version(p) for p in ('mnist_nb', 'tensorflow', 'keras', 'numpy')}),
                 machine=dict(system=platform.system(), processor=platform.machine(), cores=os.cpu_count()))
 
 def read_config(
@@ -91,7 +95,8 @@ def read_config(
 )->dict: # Recipe, seed, data, versions and machine
     "The configuration of a run; raises `RunError` if `folder` holds none."
     path = Path(folder)/'config.json'
-    if not path.is_file(): raise RunError(f'{folder} holds no run: there is no {path}. Make one with `mnist_train --out {folder}`.')
+    if not path.is_file():
+        raise RunError(f'{folder} holds no run: there is no {path}. Make one with `mnist_train --out {folder}`.')
     try: return json.loads(path.read_text())
     except ValueError as e: raise RunError(f'{path} is not JSON: {e}.') from e
 
@@ -106,7 +111,8 @@ class _KeepRun(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs):
         if not math.isfinite(logs['loss']) or not math.isfinite(logs['val_loss']):
-            raise RunError(f'The loss is {logs["loss"]} since epoch {epoch + 1}. The epochs before are kept in {self.folder}. A lower learning rate may help.')
+            raise RunError(f'The loss is {logs["loss"]} since epoch {epoch + 1}. '
+                           f'The epochs before are kept in {self.folder}. A lower learning rate may help.')
         row = dict(logs, seconds=round(time.perf_counter() - self.start, 3))
         best = row['val_loss'] < min((r['val_loss'] for r in self.rows), default=math.inf)
         self.rows.append(row)
@@ -164,7 +170,8 @@ def _check_same_run(folder, config):
     "Refuse to go on with a run of another recipe, seed or data."
     def identity(c): return dict(recipe=c['recipe'], seed=c['seed'], checksums=c['data']['checksums'])
     different = _differences(identity(read_config(folder)), identity(config))
-    if different: raise RunError(f'{folder} holds another run: {"; ".join(different)}. Ask for the same again, or choose another folder.')
+    if different: raise RunError(f'{folder} holds another run: {"; ".join(different)}. '
+                                 'Ask for the same again, or choose another folder.')
 
 def _load_last(folder, steps):
     "The model after the last whole epoch and the history up to it; None and no history if there is none yet."
@@ -174,19 +181,19 @@ def _load_last(folder, steps):
         raise RunError(f'{folder/"model.keras"} cannot be loaded: {e}. Start again in another folder.') from e
     history = read_history(folder)
     epochs = int(model.optimizer.iterations.numpy())//steps
-    return model, [dict(zip(_COLUMNS, map(float, row))) for row in zip(*(history[k] for k in _COLUMNS))][:epochs]
+    return model, [{k: float(history[k][n]) for k in _COLUMNS} for n in range(epochs)]
 
 # %% ../nbs/02_train.ipynb #train
 def train(
     recipe:Recipe, # What to do, for instance `RECIPES['seed']`
-    mnist:Mnist, # Its training split is learned from, its validation split watched; the test split is not touched
+    mnist:Mnist, # Training split to learn from, validation split to watch; the test split is not touched
     folder=None, # Run folder; default: a new one in `runs/`, named after recipe and time
     seed:int=0, # Fixes the initial weights and the order of the images
     resume:bool=False, # Go on with the run in `folder`
     progress:bool=True, # Show a progress bar
     callbacks=(), # Further Keras callbacks
 )->keras.Model: # After the last epoch
-    "Train the network of `recipe` and keep everything in `folder`; raises `RunError` if the folder is of no use."
+    "Train the network of `recipe` into a run `folder`; raises `RunError` if the folder is of no use."
     folder, steps = Path(folder or default_folder(recipe)), steps_per_epoch(mnist.train, recipe.batch_size)
     config = _config(recipe, mnist, seed)
     _check_same_run(folder, config) if resume else _start(folder, config)
@@ -194,7 +201,8 @@ def train(
     if model is None: model = compile_mlp(recipe, steps, seed)
     batches = make_batches(mnist.train, recipe.batch_size, recipe.epochs, len(rows), seed)
     if len(rows) < recipe.epochs:
-        model.fit(batches, epochs=recipe.epochs, initial_epoch=len(rows), steps_per_epoch=steps, shuffle=False, verbose=0,
+        model.fit(batches, epochs=recipe.epochs, initial_epoch=len(rows), steps_per_epoch=steps,
+                  shuffle=False, verbose=0,
                   validation_data=make_batches(mnist.validation, 1000, shuffle=False).cache(),
                   callbacks=[_KeepRun(folder, rows), *([_ShowProgress()] if progress else []), *callbacks])
     return model
@@ -238,7 +246,7 @@ def mnist_train(
     epochs:int=None, # Passes over the training images (default: the recipe's)
     seed:int=None, # Fixes initial weights and order of images (default: 0)
     out:str=None, # Run folder (default: a new one in runs/)
-    data:str=None, # Folder or file with MNIST, or 'sample' (default: MNIST_NB_DATA, the Keras cache, a download, the sample)
+    data:str=None, # Folder or file with MNIST, or 'sample' (default: MNIST_NB_DATA, the cache, a download)
     resume:bool=False, # Go on with the run in --out after an interruption
 ):
     "Train a network on MNIST, test it, and keep everything in a run folder."
@@ -246,13 +254,16 @@ def mnist_train(
     with plain_errors():
         if resume and not out: raise RunError('--resume needs --out, the folder of the run to go on with.')
         old = read_config(out) if resume else dict(recipe=dict(name='seed'), seed=0)
-        recipe = Recipe(**old['recipe']) if resume and recipe is None and epochs is None else _recipe(recipe or old['recipe']['name'], epochs)
+        if resume and recipe is None and epochs is None: recipe = Recipe(**old['recipe'])
+        else: recipe = _recipe(recipe or old['recipe']['name'], epochs)
         seed, folder = old['seed'] if seed is None else seed, Path(out) if out else default_folder(recipe)
         try:
             mnist = load_mnist(data)
             print(f'{recipe}, seed {seed}\n{mnist}\nrun folder: {folder}')
-            last = finish(train(recipe, mnist, folder, seed, resume, callbacks=[_StopOnSignal()]), mnist, folder)['last']
+            model = train(recipe, mnist, folder, seed, resume, callbacks=[_StopOnSignal()])
+            last = finish(model, mnist, folder)['last']
         except KeyboardInterrupt:
-            print(f'\nInterrupted. The last whole epoch is kept. Go on with: mnist_train --resume --out {folder}', file=sys.stderr)
+            print(f'\nInterrupted. The last whole epoch is kept. Go on with: mnist_train --resume --out {folder}',
+                  file=sys.stderr)
             sys.exit(130)
     print(f"test accuracy {last['accuracy']:.2%}, test loss {last['loss']:.4f}\npictures: {folder/'*.png'}")

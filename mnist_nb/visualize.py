@@ -45,7 +45,8 @@ def plot_images(
 )->plt.Figure: # A grid
     "Images in a grid, ink dark on light."
     rows = -(-len(images)//columns)
-    fig, axes = plt.subplots(rows, columns, figsize=(columns, rows*(1.3 if titles is not None else 1)), squeeze=False, layout='constrained')
+    height = 1 if titles is None else 1.3
+    fig, axes = plt.subplots(rows, columns, figsize=(columns, rows*height), squeeze=False, layout='constrained')
     for ax in axes.flat: ax.set_axis_off()
     for n, (image, ax) in enumerate(zip(images, axes.flat)):
         ax.imshow(image, **{'cmap': 'gray_r', **kwargs})
@@ -59,15 +60,17 @@ def plot_predictions(
     labels:np.ndarray, # `(n,)`
 )->plt.Figure: # A row for each image
     "Each image beside the probabilities of the ten digits; the right one is marked."
-    fig, axes = plt.subplots(len(images), 2, figsize=(5, 1.1*len(images)), width_ratios=[1, 4], squeeze=False, layout='constrained')
+    fig, axes = plt.subplots(len(images), 2, figsize=(5, 1.1*len(images)), width_ratios=[1, 4], squeeze=False,
+                             layout='constrained')
     for image, p, label, (left, right) in zip(images, probabilities, labels, axes):
         left.imshow(image, cmap='gray_r')
         left.set_axis_off()
         bars = right.bar(range(10), p, color=[BLUE if d == label else ORANGE for d in range(10)])
         bars[label].set_hatch('///')
         right.set(xticks=range(10), yticks=[0, 1], ylim=(0, 1.05))
-        right.annotate(f'{p.argmax()}, {p.max():.0%} sure, ' + ('right' if p.argmax() == label else f'but it is a {label}'),
-                       (1, 1), xycoords='axes fraction', ha='right', va='top', fontsize=8, bbox=dict(color='white', pad=1))
+        verdict = 'right' if p.argmax() == label else f'but it is a {label}'
+        right.annotate(f'{p.argmax()}, {p.max():.0%} sure, {verdict}', (1, 1), xycoords='axes fraction',
+                       ha='right', va='top', fontsize=8, bbox=dict(color='white', pad=1))
         _bare(right)
     return fig
 
@@ -87,7 +90,8 @@ def plot_mistakes(
         ax.annotate('no mistakes', (.5, .5), ha='center')
         return fig
     read = probabilities.argmax(1)
-    return plot_images(images[worst], [f'{labels[n]} read as {read[n]}\n{probabilities[n].max():.1%} sure' for n in worst], columns=min(7, len(worst)))
+    titles = [f'{labels[n]} read as {read[n]}\n{probabilities[n].max():.1%} sure' for n in worst]
+    return plot_images(images[worst], titles, columns=min(7, len(worst)))
 
 # %% ../nbs/04_visualize.ipynb #plot_confusion
 def plot_confusion(
@@ -129,7 +133,8 @@ def plot_reliability(
     above.bar(edges[:-1], np.nan_to_num(b['accuracy']), 1/bins, align='edge', color=BLUE, edgecolor='white')
     above.plot([0, 1], [0, 1], '--', color=GREY)
     above.set(ylabel='accuracy', xlim=(0, 1), ylim=(0, 1))
-    above.annotate(f'expected calibration error {expected_calibration_error(probabilities, labels, bins):.2%}', (.03, .93), xycoords='axes fraction')
+    error = expected_calibration_error(probabilities, labels, bins)
+    above.annotate(f'expected calibration error {error:.2%}', (.03, .93), xycoords='axes fraction')
     below.bar(edges[:-1], b['count'], 1/bins, align='edge', color=GREY, edgecolor='white')
     below.set(xlabel='confidence', ylabel='images', yscale='log', ylim=(.8, None))
     for ax in above, below: _bare(ax)
@@ -145,8 +150,10 @@ def save_plots(
     kernel:np.ndarray, # The hidden layer's weights, `(784, units)`
 )->list: # The files
     "Draw every picture of a run and save it as PNG."
-    figures = dict(history=plot_history(history), predictions=plot_predictions(images[:6], probabilities[:6], labels[:6]),
-                   mistakes=plot_mistakes(images, probabilities, labels), confusion=plot_confusion(evaluate(probabilities, labels)['confusion']),
+    figures = dict(history=plot_history(history),
+                   predictions=plot_predictions(images[:6], probabilities[:6], labels[:6]),
+                   mistakes=plot_mistakes(images, probabilities, labels),
+                   confusion=plot_confusion(evaluate(probabilities, labels)['confusion']),
                    weights=plot_weights(kernel), reliability=plot_reliability(probabilities, labels))
     paths = [Path(folder)/f'{name}.png' for name in figures]
     for fig, path in zip(figures.values(), paths):
