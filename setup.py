@@ -22,7 +22,7 @@ setup(
     packages=find_packages(include=['mnist_nb', 'mnist_nb.*']),
     package_data={'mnist_nb': ['*.npz']},
     install_requires=settings['requirements'].split(),
-    extras_require={'dev': settings['dev_requirements'].split()},
+    extras_require={extra: settings[f'{extra}_requirements'].split() for extra in ('dev', 'sweep')},
     entry_points={'console_scripts': settings['console_scripts'].split(),
                   'nbdev': [f"{settings['lib_path']}={settings['lib_path']}._modidx:d"]},
 )

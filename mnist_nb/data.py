@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['MNIST_CHECKSUMS', 'SAMPLE_CHECKSUMS', 'DataError', 'read_idx', 'read_npz', 'checksum', 'quiet_stderr', 'Split',
-           'Mnist', 'load_mnist', 'make_batches', 'steps_per_epoch']
+           'Mnist', 'load_mnist', 'make_batches', 'steps_per_epoch', 'moments', 'bilinear', 'warp', 'normalize',
+           'Deformation', 'displacements', 'deform']
 
 # %% ../nbs/00_data.ipynb #c2bd2f0f
 import contextlib, gzip, hashlib, math, os, socket, struct, sys, tempfile, warnings, zipfile, zlib
@@ -267,6 +268,8 @@ def make_batches(
     "Batches of `split`, epoch after epoch, each in an order of its own that depends on `seed` and epoch only."
     with quiet_stderr(): import tensorflow as tf # takes seconds, so only who needs it waits for it
     images, labels, seed = tf.constant(split.images), tf.constant(split.labels), tf.constant(seed, tf.int64)
+    options = tf.data.Options()
+    options.autotune.enabled = False
     def one_epoch(epoch):
         order = tf.range(len(split))
         if shuffle: order = tf.random.experimental.stateless_shuffle(order, seed=tf.stack([seed, epoch]))
@@ -275,7 +278,8 @@ def make_batches(
             .flat_map(one_epoch)
             .map(lambda i: (tf.gather(images, i), tf.gather(labels, i)))
             .apply(tf.data.experimental.assert_cardinality((epochs - first_epoch) * steps_per_epoch(split, batch_size)))
-            .prefetch(tf.data.AUTOTUNE))
+            .prefetch(4)
+            .with_options(options))
 
 def steps_per_epoch(
     split:Split, # What the batches are made of
@@ -283,3 +287,105 @@ def steps_per_epoch(
 )->int: # Batches in an epoch
     "How many batches see every image once."
     return math.ceil(len(split)/batch_size)
+
+# %% ../nbs/00_data.ipynb #moments
+_ROWS, _COLUMNS = np.mgrid[:28, :28].reshape(2, 1, 784).astype(np.float32)
+_DOWN, _RIGHT = _ROWS - 13.5, _COLUMNS - 13.5 # from the centre
+_POWERS = np.concatenate([np.ones((1, 784)), _DOWN, _RIGHT, _DOWN*_DOWN, _DOWN*_RIGHT]).T.astype(np.float32)
+
+def moments(
+    images, # float32 `(n, 784)`
+    xp=np, # The module to compute with: `numpy` or `keras.ops`
+)->tuple: # Mean row, mean column, spread of the rows in pixels, slope in columns a row; each `(n, 1)`
+    "Where the ink of each image is, how far it spreads, and how far it leans; spread is at least 0.7."
+    ink, row, column, row_row, row_column = xp.split(images @ _POWERS, 5, axis=1)
+    ink = xp.maximum(ink, 1e-6)
+    row, column = row/ink, column/ink
+    variance = xp.maximum(row_row/ink - row*row, .5)
+    return row + 13.5, column + 13.5, xp.sqrt(variance), (row_column/ink - row*column)/variance
+
+# %% ../nbs/00_data.ipynb #bilinear
+def bilinear(
+    images, # float32 `(n, 784)`
+    rows, # Where to read: float32 `(n, 784)`, in pixels from the top
+    columns, # float32 `(n, 784)`, in pixels from the left
+    xp=np, # The module to compute with: `numpy` or `keras.ops`
+): # float32 `(n, 784)`
+    "Read images at places between their pixels; beyond the border is what is on it."
+    rows, columns = xp.clip(rows, 0, 26.999), xp.clip(columns, 0, 26.999)
+    top, left = xp.floor(rows), xp.floor(columns)
+    down, right = rows - top, columns - left
+    pixels, start = xp.reshape(images, (-1,)), xp.expand_dims(xp.arange(xp.shape(images)[0], dtype='int32'), 1)*784
+    corner = start + xp.array(top*28 + left, 'int32')
+    above = xp.take(pixels, corner)*(1 - right) + xp.take(pixels, corner + 1)*right
+    below = xp.take(pixels, corner + 28)*(1 - right) + xp.take(pixels, corner + 29)*right
+    return above*(1 - down) + below*down
+
+# %% ../nbs/00_data.ipynb #warp
+def warp(
+    images, # float32 `(n, 784)`
+    displacement=None, # Where else to read each pixel: float32 `(n, 2, 784)`, see `displacements`
+    rescale=True, # Centre the digits and bring them to one size
+    deskew=True, # Bring them upright
+    xp=np, # The module to compute with: `numpy` or `keras.ops`
+): # float32 `(n, 784)`
+    "Normalize and displace images, all in one interpolation, since each blurs a little."
+    rows, columns = _ROWS, _COLUMNS
+    if displacement is not None: rows, columns = rows + displacement[:, 0], columns + displacement[:, 1]
+    row, column, spread, slope = moments(images, xp)
+    if rescale: rows, columns = row + (rows - 13.5)*spread/5.5, column + (columns - 13.5)*spread/5.5
+    if deskew: columns = columns + slope*(rows - row)
+    return bilinear(images, rows, columns, xp)
+
+def normalize(
+    images:np.ndarray, # float32 `(n, 28, 28)`
+    **kwargs # Of `warp`
+)->np.ndarray: # float32 `(n, 28, 28)`
+    "Bring images into one form: centred, of one size, upright."
+    return warp(np.reshape(images, (-1, 784)), **kwargs).reshape(-1, 28, 28)
+
+# %% ../nbs/00_data.ipynb #Deformation
+@dataclass(frozen=True)
+class Deformation:
+    "The largest changes that still leave a digit itself; each image gets its own, drawn at random."
+    rotation:float=0. # Degrees, to either side
+    scale:float=0. # Share by which height and width, each on its own, shrink or grow
+    shear:float=0. # Columns a row
+    shift:float=0. # Pixels, in each direction
+    displacement:float=0. # Standard deviation of a smooth random displacement, pixels
+
+# %% ../nbs/00_data.ipynb #displacements
+def _basis(grid=7):
+    "The pictures that a displacement is mixed from, `(3 + grid*grid, 784)`: a constant, row, column, smooth bumps."
+    centres = np.linspace(-2, 29, grid)
+    bumps = np.exp(-.5*((np.arange(28)[:, None] - centres)/(.8*(centres[1] - centres[0])))**2)
+    bumps /= np.sqrt((bumps**2).sum(1, keepdims=True)) # a mixture of standard normals has variance 1 at every pixel
+    affine = [np.ones((1, 784)), _DOWN, _RIGHT]
+    return np.concatenate([*affine, np.kron(bumps, bumps).T]).astype(np.float32)
+
+_BASIS = _basis()
+
+def displacements(
+    n:int, # How many
+    deformation:Deformation, # How far
+    seed, # Two integers; the same give the same
+): # TensorFlow tensor, float32 `(n, 2, 784)`: for each pixel, how many rows and columns away to read it
+    "Random displacements, each a mixture of affine maps and smooth bumps."
+    with quiet_stderr(): import tensorflow as tf
+    d, seed = deformation, tf.convert_to_tensor(seed)
+    down, right, tall, wide, turn, slant = tf.unstack(tf.random.stateless_uniform((n, 6), seed, -1, 1), axis=1)
+    turn = turn*math.radians(d.rotation)
+    affine = tf.reshape(tf.stack([down*d.shift, tall*d.scale, -turn,
+                                  right*d.shift, turn + slant*d.shear, wide*d.scale], 1), (2*n, 3))
+    smooth = tf.random.stateless_normal((2*n, len(_BASIS) - 3), seed + [0, 1 << 30])*d.displacement
+    return tf.reshape(tf.concat([affine, smooth], 1) @ _BASIS, (n, 2, 784))
+
+# %% ../nbs/00_data.ipynb #show_deformation
+def deform(
+    images, # float32 `(n, 28, 28)`
+    deformation:Deformation, # How far
+    seed=(0, 0), # Two integers; the same give the same
+)->np.ndarray: # float32 `(n, 28, 28)`
+    "Deform each image in its own random way."
+    moved = displacements(len(images), deformation, seed).numpy()
+    return normalize(images, displacement=moved, rescale=False, deskew=False)

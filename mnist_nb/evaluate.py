@@ -83,7 +83,7 @@ def evaluate_run(
     mnist, # Its test split is the exam
 )->dict: # `last` and `best`: what `evaluate` returns for either network, and `epoch`, counted from 1
     "Evaluate the last and the best network of a run on the test images."
-    from mnist_nb.train import RunError, keras, read_config, read_history
+    from mnist_nb.train import RunError, load_network, read_config, read_history
     folder, config = Path(folder), read_config(folder)
     if mnist.is_sample and config['data']['checksums'] != mnist.checksums:
         raise RunError(f'{folder} learned from all of MNIST, and the test images of the sample are among '
@@ -91,10 +91,7 @@ def evaluate_run(
     val_loss, result = read_history(folder)['val_loss'], {}
     best_epoch = int(val_loss.argmin()) + 1
     for name, file, epoch in ('last', 'model.keras', len(val_loss)), ('best', 'best.keras', best_epoch):
-        try: model = keras.models.load_model(folder/file)
-        except (ValueError, OSError, KeyError, TypeError) as e:
-            raise RunError(f'{folder/file} cannot be loaded: {e}') from e
-        probabilities = predict_probabilities(model, mnist.test.images)
+        probabilities = predict_probabilities(load_network(folder/file), mnist.test.images)
         result[name] = dict(epoch=epoch, **evaluate(probabilities, mnist.test.labels))
     return result
 

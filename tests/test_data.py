@@ -123,5 +123,5 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path):
 
 
 def test_data_needs_no_tensorflow():
-    code = "import sys, mnist_nb.data, mnist_nb.evaluate, mnist_nb.visualize; mnist_nb.data.load_mnist('sample'); sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, mnist_nb.data, mnist_nb.evaluate, mnist_nb.visualize, mnist_nb.handwriting; mnist_nb.data.load_mnist('sample'); sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, '-W', 'ignore', '-c', code]).returncode == 0

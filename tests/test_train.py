@@ -47,7 +47,7 @@ def test_evaluate_agrees_with_train(whole, capsys):
 
 def interrupt(folder, how):
     "Start the run of `whole` again, send it a signal in its fourth epoch or a little later, and return how it ended."
-    process = start('mnist_train', '--epochs', 12, '--out', folder, '--data', 'sample')
+    process = start('mnist_train', '--recipe', 'seed', '--epochs', 12, '--out', folder, '--data', 'sample')
     deadline = time.monotonic() + 120
     while not (folder/'history.csv').exists() or len(read_history(folder)['loss']) < 3:
         assert process.poll() is None and time.monotonic() < deadline
@@ -78,7 +78,7 @@ def test_a_polite_kill_says_how_to_go_on(tmp_path):
 
 
 @pytest.mark.parametrize('args, message', [
-    (dict(recipe='none'), 'there is no recipe none. Choose one of: seed'),
+    (dict(recipe='none'), 'there is no recipe none. Choose one of: seed, best, fast'),
     (dict(epochs=0), '0 epochs is too few'),
     (dict(resume=True), '--resume needs --out'),
     (dict(resume=True, out='absent'), 'absent holds no run'),
@@ -117,3 +117,21 @@ def test_a_network_is_not_examined_on_what_it_learned(whole, tmp_path):
     config['data']['checksums']['x_train'] = 'that of the full MNIST'
     (tmp_path/'config.json').write_text(json.dumps(config))
     with pytest.raises(SystemExit, match='error: .*learned from all of MNIST'): mnist_evaluate(tmp_path, data='sample')
+
+
+def test_pretrained_is_the_run(whole, tmp_path):
+    "The file that comes with the package can be made again from a run, and gives the run's logits."
+    from mnist_nb.data import load_mnist
+    from mnist_nb.model import load_pretrained
+    from mnist_nb.train import load_network, mnist_pretrained
+    mnist_pretrained(whole, out=tmp_path/'half.npz')
+    images = load_mnist('sample').test.images
+    a, b = (model.predict(images, verbose=0) for model in (load_network(whole/'model.keras'), load_pretrained(tmp_path/'half.npz')))
+    assert np.abs(a - b).max() < .1 and (a.argmax(1) == b.argmax(1)).mean() > .998
+    with pytest.raises(SystemExit, match='error: .*absent'): mnist_pretrained(tmp_path/'absent', out=tmp_path/'other.npz')
+    assert [p.name for p in tmp_path.iterdir()] == ['half.npz']
+
+
+def test_pretrained_fits_the_package():
+    from importlib.resources import files
+    assert files('mnist_nb').joinpath('pretrained.npz').stat().st_size <= 4e6
