@@ -41,7 +41,7 @@ class Recipe:
         fields:dict, # As `dataclasses.asdict` makes it
     ): # A `Recipe`
         "The recipe that a `config.json` holds."
-        deformation = fields['deformation']
+        deformation = fields.get('deformation')
         return cls(**fields | dict(deformation=deformation and Deformation(**deformation)))
 
 RECIPES = {r.name: r for r in [
