@@ -20,7 +20,7 @@ setup(
     classifiers=['Development Status :: 3 - Alpha', f"Intended Audience :: {settings['audience']}",
                  f"Natural Language :: {settings['language']}", 'Programming Language :: Python :: 3'],
     packages=find_packages(include=['mnist_nb', 'mnist_nb.*']),
-    package_data={'mnist_nb': ['*.npz']},
+    package_data={'mnist_nb': ['*.npz', '*.js']},
     install_requires=settings['requirements'].split(),
     extras_require={extra: settings[f'{extra}_requirements'].split() for extra in ('dev', 'sweep')},
     entry_points={'console_scripts': settings['console_scripts'].split(),

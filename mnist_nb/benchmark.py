@@ -19,14 +19,14 @@ from .train import RECIPES, compile_mlp, environment, keras, plain_errors, tf, w
 
 # %% ../nbs/08_benchmark.ipynb #floor
 def make_floor(
-    hidden:int, # Units of the hidden layer
-    batch_size:int, # Images in a batch
+    recipe, # Gives the sizes of its network and batches
     steps:int, # Batches in an epoch
 ): # Function without arguments
     "The matrix products of an epoch, ready to run."
     random = np.random.default_rng(0)
     def matrix(*shape): return tf.Variable(random.normal(size=shape).astype(np.float32))
-    images, first, activations = matrix(batch_size, 784), matrix(784, hidden), matrix(batch_size, hidden)
+    inputs, hidden, batch_size = recipe.inputs, recipe.hidden, recipe.batch_size
+    images, first, activations = matrix(batch_size, inputs), matrix(inputs, hidden), matrix(batch_size, hidden)
     second, gradient = matrix(hidden, 10), matrix(batch_size, 10)
     @tf.function
     def products():
@@ -115,7 +115,7 @@ def epochs(
     shape = recipe.hidden, recipe.batch_size
     ours = {'ours': make_ours(recipe, mnist)}
     if recipe.deformation: ours['ours, undeformed'] = make_ours(replace(recipe, deformation=None), mnist)
-    floor = make_floor(*shape, steps_per_epoch(mnist.train, recipe.batch_size))
+    floor = make_floor(recipe, steps_per_epoch(mnist.train, recipe.batch_size))
     return measure(ours | {'Keras': make_keras(*shape, mnist), 'scikit-learn': make_sklearn(*shape, mnist), 'floor': floor}, repeats)
 
 # %% ../nbs/08_benchmark.ipynb #run_process
@@ -150,7 +150,7 @@ def format_epochs(
 )->str: # Several lines
     "Rates and ratios, as a table to read."
     ours, floor = median(seconds['ours']), median(seconds['floor'])
-    lines = [f'784-{recipe.hidden}-10, batch {recipe.batch_size}',
+    lines = [f'{recipe.inputs}-{recipe.hidden}-10, batch {recipe.batch_size}',
              f"{'':16} {'s/epoch':>8} {'lowest to highest':>18} {'images/s':>10} {'ours is':>14} {'of the floor':>13}"]
     for name, s in seconds.items():
         lines.append(f'{name:16} {median(s):8.2f} {min(s):10.2f} to {max(s):.2f} {images/median(s):11,.0f} '

@@ -5,14 +5,13 @@
 # %% auto #0
 __all__ = ['MNIST_CHECKSUMS', 'SAMPLE_CHECKSUMS', 'DataError', 'read_idx', 'read_npz', 'checksum', 'quiet_stderr', 'Split',
            'Mnist', 'load_mnist', 'make_batches', 'steps_per_epoch', 'moments', 'bilinear', 'warp', 'normalize',
-           'Deformation', 'displacements', 'deform']
+           'direction_features', 'Deformation', 'displacements', 'thicken', 'stroke_amounts', 'deform']
 
 # %% ../nbs/00_data.ipynb #c2bd2f0f
 import contextlib, gzip, hashlib, math, os, socket, struct, sys, tempfile, warnings, zipfile, zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 # %% ../nbs/00_data.ipynb #DataError
 class DataError(ValueError):
@@ -250,6 +249,7 @@ def load_mnist(
     timeout:float=30., # Seconds without a byte after which a download gives up
 )->Mnist: # The splits: 55,000, 5,000 and 10,000 images
     "Load MNIST, checked against its published checksums; raises `DataError` if what is named is not it."
+    from sklearn.model_selection import train_test_split # a second to import, which who only reads digits need not wait
     arrays, checksums, where = _find_mnist(source, timeout)
     x, y = arrays['x_train'], arrays['y_train']
     train, validation = train_test_split(np.arange(len(y)), test_size=len(y)//12, stratify=y, random_state=seed)
@@ -291,18 +291,20 @@ def steps_per_epoch(
 # %% ../nbs/00_data.ipynb #moments
 _ROWS, _COLUMNS = np.mgrid[:28, :28].reshape(2, 1, 784).astype(np.float32)
 _DOWN, _RIGHT = _ROWS - 13.5, _COLUMNS - 13.5 # from the centre
-_POWERS = np.concatenate([np.ones((1, 784)), _DOWN, _RIGHT, _DOWN*_DOWN, _DOWN*_RIGHT]).T.astype(np.float32)
+_POWERS = np.concatenate([np.ones((1, 784)), _DOWN, _RIGHT, _DOWN*_DOWN, _DOWN*_RIGHT, _RIGHT*_RIGHT]).T.astype(np.float32)
 
 def moments(
     images, # float32 `(n, 784)`
     xp=np, # The module to compute with: `numpy` or `keras.ops`
-)->tuple: # Mean row, mean column, spread of the rows in pixels, slope in columns a row; each `(n, 1)`
-    "Where the ink of each image is, how far it spreads, and how far it leans; spread is at least 0.7."
-    ink, row, column, row_row, row_column = xp.split(images @ _POWERS, 5, axis=1)
+)->tuple: # Mean row, mean column, spread down and to the sides in pixels, slope in columns a row; each `(n, 1)`
+    "Where the ink of each image is, how far it spreads, and how far it leans; spreads are at least 0.7."
+    ink, row, column, row_row, row_column, column_column = xp.split(images @ _POWERS, 6, axis=1)
     ink = xp.maximum(ink, 1e-6)
     row, column = row/ink, column/ink
-    variance = xp.maximum(row_row/ink - row*row, .5)
-    return row + 13.5, column + 13.5, xp.sqrt(variance), (row_column/ink - row*column)/variance
+    down = xp.maximum(row_row/ink - row*row, .5)
+    slope = (row_column/ink - row*column)/down
+    aside = xp.maximum(column_column/ink - column*column - slope*slope*down, .5)
+    return row + 13.5, column + 13.5, xp.sqrt(down), xp.sqrt(aside), slope
 
 # %% ../nbs/00_data.ipynb #bilinear
 def bilinear(
@@ -332,8 +334,10 @@ def warp(
     "Normalize and displace images, all in one interpolation, since each blurs a little."
     rows, columns = _ROWS, _COLUMNS
     if displacement is not None: rows, columns = rows + displacement[:, 0], columns + displacement[:, 1]
-    row, column, spread, slope = moments(images, xp)
-    if rescale: rows, columns = row + (rows - 13.5)*spread/5.5, column + (columns - 13.5)*spread/5.5
+    row, column, down, aside, slope = moments(images, xp)
+    if rescale:
+        tall, wide = down/5.5, xp.sqrt(down/5.5*aside/3.5)
+        rows, columns = row + (rows - 13.5)*tall, column + (columns - 13.5)*wide
     if deskew: columns = columns + slope*(rows - row)
     return bilinear(images, rows, columns, xp)
 
@@ -344,6 +348,31 @@ def normalize(
     "Bring images into one form: centred, of one size, upright."
     return warp(np.reshape(images, (-1, 784)), **kwargs).reshape(-1, 28, 28)
 
+# %% ../nbs/00_data.ipynb #direction_features
+def _blur(places=7, width=1.5):
+    "Weights `(28, places)` with which pixels add up at evenly spaced places, a Gaussian `width` pixels wide."
+    centres = (np.arange(places) + .5)*28/places - .5
+    return np.exp(-.5*((np.arange(28)[:, None] - centres)/width)**2).astype(np.float32)
+
+_BLUR = _blur()
+
+def direction_features(
+    images, # float32 `(n, 784)`
+    xp=np, # The module to compute with: `numpy` or `keras.ops`
+): # float32 `(n, 392)`: 8 directions, in each 7 × 7 places
+    "How strong the edges are in each of eight directions (Liu and others, 2003)."
+    pixels = xp.pad(xp.reshape(images, (-1, 28, 28)), ((0, 0), (1, 1), (1, 1)))
+    tall = pixels[:, :-2] + 2*pixels[:, 1:-1] + pixels[:, 2:]
+    wide = pixels[:, :, :-2] + 2*pixels[:, :, 1:-1] + pixels[:, :, 2:]
+    across, along = (tall[:, :, 2:] - tall[:, :, :-2])/4, (wide[:, 2:] - wide[:, :-2])/4 # the gradient
+    right, left, down, up = (xp.maximum(part, 0) for part in (across, -across, along, -along))
+    straight = [xp.maximum(part - other, 0) for part, other in
+                [(right, down + up), (left, down + up), (down, right + left), (up, right + left)]]
+    diagonal = [2**.5*xp.minimum(part, other) for part in (right, left) for other in (down, up)]
+    maps = xp.stack([*straight, *diagonal], 1)
+    places = xp.einsum('ndrk,rj->ndjk', xp.einsum('ndrc,ck->ndrk', maps, _BLUR), _BLUR)
+    return xp.reshape(xp.sqrt(places), (-1, 392))
+
 # %% ../nbs/00_data.ipynb #Deformation
 @dataclass(frozen=True)
 class Deformation:
@@ -353,6 +382,7 @@ class Deformation:
     shear:float=0. # Columns a row
     shift:float=0. # Pixels, in each direction
     displacement:float=0. # Standard deviation of a smooth random displacement, pixels
+    stroke:float=0. # How much thicker strokes become, see `thicken`; or half as much thinner, so that none breaks
 
 # %% ../nbs/00_data.ipynb #displacements
 def _basis(grid=7):
@@ -380,6 +410,31 @@ def displacements(
     smooth = tf.random.stateless_normal((2*n, len(_BASIS) - 3), seed + [0, 1 << 30])*d.displacement
     return tf.reshape(tf.concat([affine, smooth], 1) @ _BASIS, (n, 2, 784))
 
+# %% ../nbs/00_data.ipynb #thicken
+def thicken(
+    images, # float32 `(n, 784)`
+    amounts, # float32 `(n, 1)`, from -1, thinner, by way of 0, as it is, to 1, thicker by a pixel on each side
+    xp=np, # The module to compute with: `numpy` or `keras.ops`
+): # float32 `(n, 784)`
+    "Make strokes thicker or thinner."
+    framed = xp.pad(xp.reshape(images, (-1, 28, 28)), ((0, 0), (1, 1), (1, 1)))
+    darkest = lightest = middle = framed[:, 1:-1, 1:-1]
+    for near in framed[:, :-2, 1:-1], framed[:, 2:, 1:-1], framed[:, 1:-1, :-2], framed[:, 1:-1, 2:]:
+        darkest, lightest = xp.maximum(darkest, near), xp.minimum(lightest, near)
+    amounts = xp.reshape(amounts, (-1, 1, 1))
+    mixed = middle + xp.maximum(amounts, 0)*(darkest - middle) + xp.minimum(amounts, 0)*(middle - lightest)
+    return xp.reshape(mixed, (-1, 784))
+
+def stroke_amounts(
+    n:int, # How many
+    deformation:Deformation, # How far
+    seed, # Two integers; the same give the same
+): # TensorFlow tensor, float32 `(n, 1)`, for `thicken`
+    "Random amounts by which strokes become thicker or thinner."
+    with quiet_stderr(): import tensorflow as tf
+    amounts = tf.random.stateless_uniform((n, 1), tf.convert_to_tensor(seed) + [0, 1 << 29], -1, 1)*deformation.stroke
+    return tf.maximum(amounts, amounts/2)
+
 # %% ../nbs/00_data.ipynb #show_deformation
 def deform(
     images, # float32 `(n, 28, 28)`
@@ -388,4 +443,5 @@ def deform(
 )->np.ndarray: # float32 `(n, 28, 28)`
     "Deform each image in its own random way."
     moved = displacements(len(images), deformation, seed).numpy()
-    return normalize(images, displacement=moved, rescale=False, deskew=False)
+    flat = warp(np.reshape(images, (-1, 784)), moved, rescale=False, deskew=False)
+    return thicken(flat, stroke_amounts(len(images), deformation, seed).numpy()).reshape(-1, 28, 28)

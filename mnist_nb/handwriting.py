@@ -8,6 +8,7 @@ __all__ = ['ImageError', 'read_image', 'extract_ink', 'crop_to_digit', 'fit_fram
 
 # %% ../nbs/05_handwriting.ipynb #096f9e09
 import os, warnings
+from contextlib import contextmanager
 import numpy as np
 from PIL import Image, ImageOps
 from scipy import ndimage
@@ -16,6 +17,14 @@ from skimage.filters import threshold_otsu
 # %% ../nbs/05_handwriting.ipynb #read_image
 class ImageError(ValueError):
     "A picture cannot be used; the message names it and the way out."
+
+@contextmanager
+def _naming(image):
+    "Put the file's name before an `ImageError` that does not name it yet."
+    try: yield
+    except ImageError as e:
+        if not isinstance(image, (str, os.PathLike)) or str(image) in str(e): raise
+        raise ImageError(f'{image}: {e}') from None
 
 def _from_array(a):
     if a.ndim not in (2, 3) or a.ndim == 3 and a.shape[2] not in (1, 3, 4) or 0 in a.shape:
@@ -36,9 +45,13 @@ def read_image(
     name = str(image) if isinstance(image, (str, os.PathLike)) else 'the picture'
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter('ignore') # of damaged metadata
             warnings.simplefilter('error', Image.DecompressionBombWarning)
             if isinstance(image, np.ndarray): image = _from_array(image)
             elif not isinstance(image, Image.Image): image = Image.open(image)
+            if image.mode[0] in 'IF': # more than 8 bits, which Pillow would cut off
+                step = max(1, max(image.size)//(2*largest))
+                image = _from_array(np.asarray(image)[::step, ::step])
             image.draft('L', (largest, largest))
             image = ImageOps.exif_transpose(image)
             image.thumbnail((largest, largest))
@@ -47,13 +60,16 @@ def read_image(
     except FileNotFoundError: raise ImageError(f'{name} does not exist. Check the path.') from None
     except Image.UnidentifiedImageError:
         raise ImageError(f'{name} is not a picture that Pillow can read. Save it as PNG or JPEG.') from None
-    except (OSError, SyntaxError, AttributeError) as e: raise ImageError(f'{name} cannot be read: {e}.') from e
+    except ImageError: raise
+    except Exception as e: raise ImageError(f'{name} cannot be read: {e}.') from e # decoders raise many kinds
     if not image.has_transparency_data: return np.asarray(image.convert('L'), np.float32)/255
     grey, alpha = (np.asarray(band, np.float32)/255 for band in image.convert('LA').split())
     backdrop = float((grey*alpha).sum() < .5*alpha.sum()) # white behind dark ink, black behind light ink
     return grey*alpha + backdrop*(1 - alpha)
 
 # %% ../nbs/05_handwriting.ipynb #extract_ink
+_CROP = 56 # A picture no higher or wider than this many pixels is one digit's own box, with hardly any paper
+
 def extract_ink(
     grey:np.ndarray, # float32 in [0, 1], `(height, width)`
 )->np.ndarray: # float32, `(height, width)`: 0 for paper, 1 for ink
@@ -61,7 +77,7 @@ def extract_ink(
     if np.ptp(grey) < .02: raise ImageError('the picture is blank.')
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ink = 1 - grey if np.median(border) > threshold_otsu(grey) else grey
-    if min(grey.shape) > 56:
+    if min(grey.shape) > _CROP:
         small = ndimage.zoom(ink, 64/max(ink.shape), order=1)
         paper = ndimage.gaussian_filter(ndimage.percentile_filter(small, 30, 25), 6)
         paper = np.asarray(Image.fromarray(paper).resize(ink.shape[::-1], Image.Resampling.BILINEAR))
@@ -77,7 +93,7 @@ def _components(ink):
     if n == 0: raise ImageError('no ink was found in the picture.')
     size = np.bincount(label.ravel())
     size[0] = 0
-    edge = np.unique(np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]]))
+    edge = np.unique(np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]])) if min(ink.shape) > _CROP else []
     clear = np.setdiff1d(np.arange(n + 1), edge)
     if len(clear) and size[clear].max() > size.max()/10: size[edge] = 0
     keep = size > size.max()/20
@@ -114,18 +130,16 @@ def normalize_digit(
     image, # A file, a Pillow image, or an array, see `read_image`; one digit in it
 )->np.ndarray: # float32 in [0, 1], `(28, 28)`, light ink on black
     "A picture of a digit as MNIST's makers would have made it; raises `ImageError` if that cannot be done."
-    try: return fit_frame(crop_to_digit(extract_ink(read_image(image))))
-    except ImageError as e:
-        if not isinstance(image, (str, os.PathLike)) or str(image) in str(e): raise
-        raise ImageError(f'{image}: {e}') from None
+    with _naming(image): return fit_frame(crop_to_digit(extract_ink(read_image(image))))
 
 # %% ../nbs/05_handwriting.ipynb #find_digits
 def find_digits(
     image, # A file, a Pillow image, or an array, see `read_image`
 )->list: # For each digit in reading order: its image float32 `(28, 28)`, and its box `(top, left, bottom, right)`
     "The digits of a picture and their boxes, as shares of its height and width; raises `ImageError` if there are none."
-    ink = extract_ink(read_image(image))
-    label, numbers = _components(ink)
+    with _naming(image):
+        ink = extract_ink(read_image(image))
+        label, numbers = _components(ink)
     boxes = ndimage.find_objects(label)
     groups = [] # Each: top, bottom, left, right, numbers
     for n in sorted(numbers, key=lambda n: boxes[n - 1][1].start):

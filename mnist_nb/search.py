@@ -17,7 +17,7 @@ from .train import RECIPES, RunError, plain_errors, read_history, train, write_t
 # %% ../nbs/07_search.ipynb #INGREDIENTS
 INGREDIENTS = dict(
     width=('hidden',), steps=('batch_size', 'learning_rate', 'schedule'), squared_relu=('activation',),
-    deskew=('deskew',), rescale=('rescale',), deformation=('deformation',))
+    deskew=('deskew',), rescale=('rescale',), directions=('directions',), deformation=('deformation',))
 
 def variations(
     epochs:int=10, # Passes over the training images for each
@@ -74,7 +74,7 @@ def mnist_ablation(
 SPACE = dict(
     learning_rate=('loguniform', 5e-4, 5e-3), batch_size=('choice', [128, 256, 512]),
     rotation=('uniform', 0, 15), scale=('uniform', 0, .3), shear=('uniform', 0, .15), shift=('uniform', 0, 2),
-    displacement=('uniform', 0, 2))
+    displacement=('uniform', 0, 2), stroke=('uniform', 0, 1.5))
 
 def make_recipe(
     values:dict, # Of a trial: one for each name in `SPACE`

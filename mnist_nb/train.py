@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['RECIPES', 'Recipe', 'FusedAdam', 'compile_mlp', 'RunError', 'replacing', 'write_json', 'write_table', 'read_history',
            'environment', 'read_config', 'load_network', 'train', 'default_folder', 'plain_errors', 'examine',
-           'mnist_train', 'mnist_pretrained']
+           'mnist_train']
 
 # %% ../nbs/02_train.ipynb #7fd16573
 import csv, json, math, os, platform, shutil, signal, sys, time
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.script import call_parse
 from .data import DataError, Deformation, Mnist, load_mnist, make_batches, quiet_stderr, steps_per_epoch
-from .model import build_mlp, save_pretrained
+from .model import build_mlp
 with quiet_stderr():
     import keras
     import tensorflow as tf
@@ -34,7 +34,13 @@ class Recipe:
     epochs:int=100 # Passes over the training images
     rescale:bool=False # Centre the digits and bring them to one size
     deskew:bool=False # Bring them upright
+    directions:bool=False # Describe them by the directions of their edges instead of their pixels
     deformation:Deformation=None # How far to deform the training images; None: not at all
+
+    @property
+    def inputs(self)->int: # 392 or 784
+        "How many numbers the first dense layer gets of an image."
+        return 392 if self.directions else 784
 
     @classmethod
     def from_dict(cls,
@@ -44,13 +50,16 @@ class Recipe:
         deformation = fields.get('deformation')
         return cls(**fields | dict(deformation=deformation and Deformation(**deformation)))
 
+_BEST = Recipe(
+    'best', hidden=2048, activation='squared_relu', batch_size=500, learning_rate=3e-3, schedule='cosine', epochs=40,
+    rescale=True, deskew=True, directions=True,
+    deformation=Deformation(rotation=7.5, scale=.2, shear=.075, shift=1., displacement=.85, stroke=1.))
+
 RECIPES = {r.name: r for r in [
     Recipe('seed'),
-    Recipe('best', hidden=2048, activation='squared_relu', batch_size=512, learning_rate=3e-3, schedule='cosine',
-           epochs=40, rescale=True, deskew=True,
-           deformation=Deformation(rotation=5., scale=.15, shear=.05, shift=1., displacement=.7)),
-    Recipe('fast', hidden=768, activation='squared_relu', batch_size=256, learning_rate=4e-3, schedule='cosine',
-           epochs=8, rescale=True, deskew=True,
+    _BEST, replace(_BEST, name='pixels', directions=False),
+    Recipe('fast', hidden=384, activation='squared_relu', batch_size=250, learning_rate=5e-3, schedule='cosine',
+           epochs=3, rescale=True, deskew=True, directions=True,
            deformation=Deformation(rotation=3., scale=.1, shear=.03, shift=.5, displacement=.4)),
 ]}
 
@@ -74,7 +83,8 @@ def compile_mlp(
     seed:int=0, # Fixes the initial weights and the deformations
 )->keras.Model: # Ready for `fit`
     "The network of `recipe`, with its optimizer and loss."
-    model = build_mlp(recipe.hidden, recipe.activation, seed, recipe.rescale, recipe.deskew, recipe.deformation)
+    model = build_mlp(recipe.hidden, recipe.activation, seed, recipe.rescale, recipe.deskew,
+                      recipe.directions, recipe.deformation)
     schedules = dict(constant=lambda: recipe.learning_rate,
                      cosine=lambda: keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps*recipe.epochs))
     model.compile(FusedAdam(schedules[recipe.schedule]()),
@@ -303,7 +313,7 @@ def examine(
 
 @call_parse
 def mnist_train(
-    recipe:str=None, # What to train: best, fast or seed (default: best)
+    recipe:str=None, # What to train: best, pixels, fast or seed (default: best)
     epochs:int=None, # Passes over the training images (default: the recipe's)
     seed:int=None, # Fixes initial weights and order of images (default: 0)
     out:str=None, # Run folder (default: a new one in runs/)
@@ -327,14 +337,3 @@ def mnist_train(
             print(f'\nInterrupted. The last whole epoch is kept. Go on with: mnist_train --resume --out {folder}',
                   file=sys.stderr)
             sys.exit(130)
-
-# %% ../nbs/02_train.ipynb #mnist_pretrained
-@call_parse
-def mnist_pretrained(
-    run:str, # The run folder
-    out:str=None, # The file to write (default: the one that `load_pretrained` reads)
-):
-    "Keep the last network of a run, in half precision, as the one that comes with the package."
-    import mnist_nb
-    with plain_errors(), replacing(Path(out or Path(mnist_nb.__file__).with_name('pretrained.npz'))) as part:
-        save_pretrained(load_network(Path(run)/'model.keras'), part)

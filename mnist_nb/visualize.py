@@ -112,12 +112,14 @@ def plot_confusion(
 
 # %% ../nbs/04_visualize.ipynb #plot_weights
 def plot_weights(
-    kernel:np.ndarray, # The hidden layer's weights, `(784, units)`
+    kernel:np.ndarray, # The hidden layer's weights, `(784, units)`; `(392, units)` for directions of edges
     count:int=40, # Units to show, those with the largest weights first
 )->plt.Figure: # A grid
     "The weights of hidden units as images: purple positive, orange negative."
     largest = np.linalg.norm(kernel, axis=0).argsort()[::-1][:count]
-    weights = kernel[:, largest].T.reshape(-1, 28, 28)
+    weights = kernel[:, largest].T
+    if len(kernel) == 784: weights = weights.reshape(-1, 28, 28)
+    else: weights = weights.reshape(-1, 2, 4, 7, 7).transpose(0, 1, 3, 2, 4).reshape(-1, 14, 28)
     limit = np.abs(weights).max()
     return plot_images(weights, cmap='PuOr', vmin=-limit, vmax=limit)
 
@@ -147,7 +149,7 @@ def save_plots(
     probabilities:np.ndarray, # `(n, 10)`
     labels:np.ndarray, # `(n,)`
     images:np.ndarray, # `(n, 28, 28)`
-    kernel:np.ndarray, # The hidden layer's weights, `(784, units)`
+    kernel:np.ndarray, # The hidden layer's weights, as for `plot_weights`
 )->list: # The files
     "Draw every picture of a run and save it as PNG."
     figures = dict(history=plot_history(history),

@@ -123,13 +123,26 @@ def test_pretrained_is_the_run(whole, tmp_path):
     "The file that comes with the package can be made again from a run, and gives the run's logits."
     from mnist_nb.data import load_mnist
     from mnist_nb.model import load_pretrained
-    from mnist_nb.train import load_network, mnist_pretrained
-    mnist_pretrained(whole, out=tmp_path/'half.npz')
+    from mnist_nb.predict import mnist_pretrained, predict, read_network
+    from mnist_nb.train import load_network
+    mnist_pretrained(whole, out=tmp_path/'half.npz', data='sample')
     images = load_mnist('sample').test.images
     a, b = (model.predict(images, verbose=0) for model in (load_network(whole/'model.keras'), load_pretrained(tmp_path/'half.npz')))
     assert np.abs(a - b).max() < .1 and (a.argmax(1) == b.argmax(1)).mean() > .998
+    assert (predict(images, read_network(tmp_path/'half.npz')).labels == b.argmax(1)).all()
     with pytest.raises(SystemExit, match='error: .*absent'): mnist_pretrained(tmp_path/'absent', out=tmp_path/'other.npz')
     assert [p.name for p in tmp_path.iterdir()] == ['half.npz']
+
+
+def test_a_run_reads_pictures(whole, tmp_path):
+    from mnist_nb.data import load_mnist
+    from mnist_nb.handwriting import make_photo
+    mnist = load_mnist('sample')
+    make_photo(mnist.test.images[mnist.test.labels == 7][0], 1).save(tmp_path/'seven.png')
+    status, out, err = run('mnist_predict', tmp_path/'seven.png', '--model', whole)
+    assert status == 0 and out.startswith(f"{tmp_path/'seven.png'}: 7"), err
+    status, out, err = run('mnist_predict', tmp_path/'seven.png', '--model', tmp_path)
+    assert status == 1 and err.startswith('error: ') and 'model.keras' in err and 'Traceback' not in err
 
 
 def test_pretrained_fits_the_package():

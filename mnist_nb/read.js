@@ -1,0 +1,226 @@
+// What mnist_nb.handwriting and mnist_nb.predict compute, for a page without Python. tests/test_draw.py compares the two.
+const N = 28, PLACES = 7;
+
+// The arrays of an .npz file whose members are not compressed, as np.savez writes it.
+function parseNpz(buffer) {
+  const view = new DataView(buffer), text = new TextDecoder(), arrays = {};
+  let directory = buffer.byteLength - 22;
+  while (view.getUint32(directory, true) !== 0x06054b50) directory--;
+  let entry = view.getUint32(directory + 16, true);
+  for (let n = view.getUint16(directory + 10, true); n > 0; n--) {
+    const [nameLength, extraLength, noteLength] = [28, 30, 32].map((o) => view.getUint16(entry + o, true));
+    const name = text.decode(new Uint8Array(buffer, entry + 46, nameLength)).replace(/\.npy$/, "");
+    const local = view.getUint32(entry + 42, true);
+    const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+    const headerLength = view.getUint16(start + 8, true);
+    const header = text.decode(new Uint8Array(buffer, start + 10, headerLength));
+    const kind = /'descr': '(.*?)'/.exec(header)[1];
+    const shape = /'shape': \((.*?)\)/.exec(header)[1].split(",").filter((s) => s.trim()).map(Number);
+    const size = shape.reduce((a, b) => a * b, 1), at = start + 10 + headerLength;
+    if (kind === "<f2") arrays[name] = Float32Array.from({ length: size }, (_, i) => half(view.getUint16(at + 2 * i, true)));
+    else if (kind === "<f4") arrays[name] = Float32Array.from({ length: size }, (_, i) => view.getFloat32(at + 4 * i, true));
+    else if (kind === "<f8") arrays[name] = Float32Array.from({ length: size }, (_, i) => view.getFloat64(at + 8 * i, true));
+    else if (kind === "|b1") arrays[name] = [view.getUint8(at) === 1];
+    else if (kind.startsWith("<U")) arrays[name] = String.fromCodePoint(...Array.from({ length: +kind.slice(2) }, (_, i) => view.getUint32(at + 4 * i, true)));
+    else throw new Error(`${name} is of kind ${kind}, which this page does not read`);
+    entry += 46 + nameLength + extraLength + noteLength;
+  }
+  return arrays;
+}
+
+function half(bits) {
+  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
+}
+
+// --- handwriting: from a drawing to MNIST's form -------------------------------------------------------------------
+
+// Otsu's threshold, from how often each byte occurs, as scikit-image finds it for grey levels from 0 to 1.
+function otsu(counts) {
+  const [low, high] = [counts.findIndex((n) => n), counts.findLastIndex((n) => n)], bins = new Float64Array(256);
+  counts.forEach((n, byte) => { bins[Math.min(255, Math.max(0, Math.floor(((byte - low) / (high - low)) * 256)))] += n; });
+  const middle = (i) => (low + ((i + 0.5) / 256) * (high - low)) / 255;
+  let total = 0, sum = 0;
+  bins.forEach((n, i) => { total += n; sum += n * middle(i); });
+  let below = 0, sumBelow = 0, best = -1, threshold = low / 255;
+  for (let i = 0; i < 255; i++) {
+    below += bins[i];
+    sumBelow += bins[i] * middle(i);
+    const apart = below * (total - below) * (sumBelow / below - (sum - sumBelow) / (total - below)) ** 2;
+    if (apart > best) [best, threshold] = [apart, middle(i)];
+  }
+  return threshold;
+}
+
+// The value below which a share of the bytes `from` to `to` lies.
+function percentile(counts, from, to, share) {
+  let total = 0;
+  for (let b = from; b <= to; b++) total += counts[b];
+  const place = share * (total - 1), at = (rank) => { let n = 0, b = from; while (b < to && (n += counts[b]) <= rank) b++; return b; };
+  const i = Math.floor(place);
+  return at(i) + (place - i) * (at(Math.min(i + 1, total - 1)) - at(i));
+}
+
+// Ink from 0 to 1, or null if the page is blank. The page's paper is even, so its light needs no correction here.
+function extractInk(drawing) {
+  const counts = new Float64Array(256);
+  for (const byte of drawing) counts[byte]++;
+  if (counts.findLastIndex((n) => n) - counts.findIndex((n) => n) < 0.02 * 255) return null;
+  const limit = Math.floor(otsu(counts) * 255), low = percentile(counts, 0, limit, 0.5), high = percentile(counts, limit + 1, 255, 0.8);
+  const levels = Float32Array.from(counts, (_, byte) => Math.min(1, Math.max(0, (byte - low) / Math.max(high - low, 1e-6))));
+  return Float32Array.from(drawing, (byte) => levels[byte]);
+}
+
+// The mask of what is the digit: components above a twentieth of the largest, none at the edge if others are clear of it.
+function digitMask(ink, side) {
+  const label = new Int32Array(ink.length), sizes = [0], edge = [false], stack = [];
+  for (let start = 0; start < label.length; start++) {
+    if (label[start] || !(ink[start] > 0.4)) continue;
+    const n = sizes.length;
+    sizes.push(0); edge.push(false); stack.push(start); label[start] = n;
+    while (stack.length) {
+      const p = stack.pop(), row = Math.floor(p / side), column = p % side;
+      sizes[n]++;
+      if (row === 0 || column === 0 || row === side - 1 || column === side - 1) edge[n] = true;
+      for (let r = Math.max(0, row - 1); r <= Math.min(side - 1, row + 1); r++)
+        for (let c = Math.max(0, column - 1); c <= Math.min(side - 1, column + 1); c++) {
+          const q = r * side + c;
+          if (!label[q] && ink[q] > 0.4) { label[q] = n; stack.push(q); }
+        }
+    }
+  }
+  const largest = Math.max(...sizes), clear = Math.max(0, ...sizes.filter((_, n) => !edge[n]));
+  const used = sizes.map((size, n) => (edge[n] && clear > largest / 10 ? 0 : size));
+  const limit = Math.max(...used) / 20;
+  return Uint8Array.from(label, (n) => (n && used[n] > limit ? 1 : 0));
+}
+
+function dilate(mask, columns) {
+  return mask.map((m, p) => m || mask[p - columns] || mask[p + columns] || (p % columns && mask[p - 1]) || ((p + 1) % columns && mask[p + 1]) ? 1 : 0);
+}
+
+const lanczos = (x) => (x === 0 ? 1 : Math.abs(x) >= 3 ? 0 : (3 * Math.sin(Math.PI * x) * Math.sin((Math.PI * x) / 3)) / (Math.PI * x) ** 2);
+
+// Weights with which `from` pixels become `to`, as Pillow's resize has them: for each, the first pixel and the weights.
+function resizeWeights(from, to) {
+  const scale = from / to, wide = Math.max(scale, 1), reach = 3 * wide;
+  return Array.from({ length: to }, (_, i) => {
+    const centre = (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(centre - reach + 0.5)), last = Math.min(from, Math.trunc(centre + reach + 0.5));
+    const weights = Array.from({ length: last - first }, (_, k) => lanczos((first + k - centre + 0.5) / wide));
+    const sum = weights.reduce((a, b) => a + b, 0);
+    return [first, weights.map((w) => w / sum)];
+  });
+}
+
+function resize(pixels, rows, columns, height, width) {
+  const across = new Float32Array(rows * width), out = new Float32Array(height * width);
+  resizeWeights(columns, width).forEach(([first, weights], c) => {
+    for (let r = 0; r < rows; r++) across[r * width + c] = weights.reduce((sum, w, k) => sum + w * pixels[r * columns + first + k], 0);
+  });
+  resizeWeights(rows, height).forEach(([first, weights], r) => {
+    for (let c = 0; c < width; c++) out[r * width + c] = weights.reduce((sum, w, k) => sum + w * across[(first + k) * width + c], 0);
+  });
+  return out;
+}
+
+// A value of a picture between its pixels; nothing is outside of it.
+function between(image, row, column) {
+  const top = Math.floor(row), left = Math.floor(column);
+  const at = (r, c) => (r < 0 || c < 0 || r >= N || c >= N ? 0 : image[r * N + c]);
+  const [down, right] = [row - top, column - left];
+  return (1 - down) * ((1 - right) * at(top, left) + right * at(top, left + 1)) + down * ((1 - right) * at(top + 1, left) + right * at(top + 1, left + 1));
+}
+
+// A drawing, side × side bytes from 0 (paper) to 255 (ink), as MNIST's makers would have made it; null if it is empty.
+export function normalizeDigit(drawing) {
+  const side = Math.round(Math.sqrt(drawing.length)), ink = extractInk(drawing);
+  if (!ink) return null;
+  const mask = digitMask(ink, side);
+  let [top, bottom, left, right] = [side, -1, side, -1];
+  for (let p = 0; p < mask.length; p++) if (mask[p]) {
+    const row = Math.floor(p / side), column = p % side;
+    [top, bottom, left, right] = [Math.min(top, row), row, Math.min(left, column), Math.max(right, column)];
+  }
+  if (bottom < 0) return null;
+  const [rows, columns] = [bottom - top + 1, right - left + 1], pixel = (_, p) => (top + Math.floor(p / columns)) * side + left + (p % columns);
+  const places = Int32Array.from({ length: rows * columns }, pixel);
+  let around = Uint8Array.from(places, (p) => mask[p]);
+  for (let n = Math.max(1, Math.floor(side / 100)); n > 0; n--) around = dilate(around, columns);
+  const cut = Float32Array.from(places, (p, i) => ink[p] * around[i]);
+  const scale = 20 / Math.max(rows, columns), round = (x) => { const r = Math.round(x); return r - x === 0.5 && r % 2 ? r - 1 : r; }; // to even, as Python does
+  const [height, width] = [rows, columns].map((n) => Math.max(1, round(n * scale)));
+  const small = resize(cut, rows, columns, height, width).map((v) => Math.max(v, 0)), most = small.reduce((a, b) => Math.max(a, b), 0);
+  const frame = new Float32Array(N * N), [above, before] = [(N - height) >> 1, (N - width) >> 1];
+  let sum = 0, sumRow = 0, sumColumn = 0;
+  small.forEach((v, p) => {
+    const [r, c] = [above + Math.floor(p / width), before + (p % width)];
+    frame[r * N + c] = v / most;
+    sum += v; sumRow += v * r; sumColumn += v * c;
+  });
+  const [dRow, dColumn] = [13.5 - sumRow / sum, 13.5 - sumColumn / sum];
+  return frame.map((_, p) => Math.min(1, Math.max(0, between(frame, Math.floor(p / N) - dRow, (p % N) - dColumn))));
+}
+
+// --- predict: from MNIST's form to probabilities -------------------------------------------------------------------
+
+function warp(image) {
+  let ink = 0, row = 0, column = 0, rowRow = 0, rowColumn = 0, columnColumn = 0;
+  image.forEach((v, p) => {
+    const [r, c] = [Math.floor(p / N) - 13.5, (p % N) - 13.5];
+    ink += v; row += v * r; column += v * c; rowRow += v * r * r; rowColumn += v * r * c; columnColumn += v * c * c;
+  });
+  ink = Math.max(ink, 1e-6); row /= ink; column /= ink;
+  const down = Math.max(rowRow / ink - row * row, 0.5), slope = (rowColumn / ink - row * column) / down;
+  const aside = Math.max(columnColumn / ink - column * column - slope * slope * down, 0.5);
+  const tall = Math.sqrt(down) / 5.5, wide = Math.sqrt((tall * Math.sqrt(aside)) / 3.5), clip = (x) => Math.min(26.999, Math.max(0, x));
+  return image.map((_, p) => {
+    const r = row + 13.5 + (Math.floor(p / N) - 13.5) * tall;
+    const c = column + 13.5 + ((p % N) - 13.5) * wide + slope * (r - row - 13.5);
+    return between(image, clip(r), clip(c));
+  });
+}
+
+const BLUR = Array.from({ length: PLACES }, (_, k) => Array.from({ length: N }, (_, i) => Math.exp(-0.5 * ((i - ((k + 0.5) * N / PLACES - 0.5)) / 1.5) ** 2)));
+
+function directionFeatures(image) {
+  const maps = Array.from({ length: 8 }, () => new Float32Array(N * N)), at = (r, c) => (r < 0 || c < 0 || r >= N || c >= N ? 0 : image[r * N + c]);
+  for (let r = 0; r < N; r++) for (let c = 0; c < N; c++) {
+    const tall = (k) => at(r - 1, k) + 2 * at(r, k) + at(r + 1, k), wide = (k) => at(k, c - 1) + 2 * at(k, c) + at(k, c + 1);
+    const across = (tall(c + 1) - tall(c - 1)) / 4, along = (wide(r + 1) - wide(r - 1)) / 4;
+    const [x, y] = [Math.abs(across), Math.abs(along)], p = r * N + c;
+    maps[across > 0 ? 0 : 1][p] = Math.max(x - y, 0);
+    maps[along > 0 ? 2 : 3][p] = Math.max(y - x, 0);
+    maps[4 + (across > 0 ? 0 : 2) + (along > 0 ? 0 : 1)][p] = Math.SQRT2 * Math.min(x, y);
+  }
+  const features = new Float32Array(8 * PLACES * PLACES), partly = new Float32Array(N);
+  maps.forEach((map, d) => BLUR.forEach((columns, k) => {
+    for (let r = 0; r < N; r++) { let sum = 0; for (let c = 0; c < N; c++) sum += map[r * N + c] * columns[c]; partly[r] = sum; }
+    BLUR.forEach((rows, j) => { let sum = 0; for (let r = 0; r < N; r++) sum += partly[r] * rows[r]; features[(d * PLACES + j) * PLACES + k] = Math.sqrt(sum); });
+  }));
+  return features;
+}
+
+// Load the network at `url` (or take its bytes) and return the function that reads a drawing.
+export async function loadReader(source) {
+  const buffer = source instanceof ArrayBuffer ? source : await (await fetch(source)).arrayBuffer();
+  const network = parseNpz(buffer), hidden = network.hidden_bias.length, parts = network.components.length / network.mean.length;
+  if (!network.rescale[0] || !network.deskew[0] || !network.directions[0] || network.activation !== "squared_relu") throw new Error("this page reads networks of the recipe best only");
+  return (drawing) => {
+    const image = normalizeDigit(drawing);
+    if (!image) return {};
+    const inputs = directionFeatures(warp(image)), units = Float32Array.from(network.hidden_bias), logits = Float32Array.from(network.logits_bias);
+    inputs.forEach((v, i) => { if (v) for (let h = 0, w = i * hidden; h < hidden; h++, w++) units[h] += v * network.hidden_kernel[w]; });
+    units.forEach((v, h) => { if (v > 0) for (let k = 0; k < 10; k++) logits[k] += v * v * network.logits_kernel[h * 10 + k]; });
+    const top = Math.max(...logits), energy = top + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - top), 0));
+    const centred = inputs.map((v, i) => v - network.mean[i]), residual = centred.slice();
+    for (let k = 0; k < parts; k++) {
+      let along = 0;
+      centred.forEach((v, i) => { along += v * network.components[i * parts + k]; });
+      centred.forEach((_, i) => { residual[i] -= along * network.components[i * parts + k]; });
+    }
+    const score = energy - network.residual_weight[0] * Math.hypot(...residual);
+    const probabilities = Array.from(logits, (z) => Math.exp(z - energy));
+    return { label: score >= network.threshold[0] ? logits.indexOf(top) : null, best: logits.indexOf(top), score, probabilities, image: Array.from(image, (v) => Math.round(v * 255)) };
+  };
+}

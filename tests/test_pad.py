@@ -1,0 +1,94 @@
+"The drawing pad in a real JupyterLab, in a headless Chromium: strokes are drawn, the label comes back."
+import json, os, re, socket, subprocess, sys, time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+import pytest
+from conftest import chromium
+
+pytestmark = pytest.mark.skipif(not chromium, reason='there is no Chromium on the PATH')
+SEVEN = [(80, 60), (200, 60), (120, 230)]
+
+@pytest.fixture(scope='module')
+def lab(tmp_path_factory):
+    "The address of a JupyterLab with one notebook, whose cell shows a pad."
+    folder = tmp_path_factory.mktemp('lab')
+    cell = dict(cell_type='code', id='pad', metadata={}, outputs=[], execution_count=None,
+                source='from mnist_nb.predict import drawing_pad\npad = drawing_pad()\npad')
+    (folder/'draw.ipynb').write_text(json.dumps(dict(cells=[cell], nbformat=4, nbformat_minor=5, metadata=dict(
+        kernelspec=dict(name='python3', display_name='Python 3', language='python')))))
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    environment = {k: str(folder/k) for k in ('HOME', 'JUPYTER_CONFIG_DIR', 'JUPYTER_DATA_DIR', 'IPYTHONDIR')}
+    server = subprocess.Popen(
+        [sys.executable, '-m', 'jupyterlab', '--no-browser', '--allow-root', f'--port={port}', '--ip=127.0.0.1',
+         f'--notebook-dir={folder}', '--IdentityProvider.token=', '--LabApp.news_url=None'],
+        env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=(folder/'log').open('w'))
+    try:
+        for _ in range(120):
+            try: urlopen(f'http://127.0.0.1:{port}/api', timeout=5); break
+            except (URLError, OSError): time.sleep(.5)
+            assert server.poll() is None, (folder/'log').read_text()
+        yield f'http://127.0.0.1:{port}/lab/tree/draw.ipynb'
+    finally:
+        server.terminate()
+        server.wait(30)
+
+@pytest.fixture(scope='module')
+def page(lab):
+    from playwright.sync_api import TimeoutError, sync_playwright
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
+        page = browser.new_page(viewport=dict(width=1100, height=800))
+        page.goto(lab)
+        cell = page.locator('.jp-CodeCell .cm-content').first
+        cell.wait_for(timeout=90_000)
+        for attempt in range(8): # JupyterLab drops what is run before its kernel is ready
+            cell.click()
+            page.keyboard.press('Shift+Enter')
+            try: page.locator('.mnist-pad .paper').wait_for(timeout=10_000); break
+            except TimeoutError: pass
+        yield page
+        browser.close()
+
+def draw(page, points):
+    box = page.locator('.mnist-pad .paper').bounding_box()
+    def at(point): return tuple(corner + p*box['width']/280 for corner, p in zip((box['x'], box['y']), point))
+    page.mouse.move(*at(points[0]))
+    page.mouse.down()
+    for point in points[1:]: page.mouse.move(*at(point), steps=8)
+    page.mouse.up()
+
+def answers(page, pattern):
+    from playwright.sync_api import expect
+    expect(page.locator('.mnist-pad .answer')).to_have_text(re.compile(pattern), timeout=30_000)
+
+def test_a_drawn_digit_is_read_undone_and_cleared(page):
+    answers(page, 'Draw a digit')
+    draw(page, SEVEN)
+    answers(page, r'^7, [\d.]+ % sure$')
+    shares = page.locator('.mnist-pad tr td:last-child').all_inner_texts()
+    assert len(shares) == 10 and max(shares, key=lambda s: float(s.split()[0])) == shares[7]
+    seen = page.evaluate("""() => { const c = document.querySelector('.mnist-pad .seen').getContext('2d');
+                                    return Array.from(c.getImageData(0, 0, 28, 28).data).filter((_, i) => i % 4 == 0) }""")
+    assert max(seen) > 200 and 30 < sum(v > 100 for v in seen) < 300
+    draw(page, [(40, 40), (240, 240)])
+    draw(page, [(40, 240), (240, 40)])
+    page.get_by_role('button', name='Undo').click()
+    page.get_by_role('button', name='Undo').click()
+    answers(page, '^7, ')
+    page.get_by_role('button', name='Clear').click()
+    answers(page, 'Draw a digit')
+
+def test_it_can_be_drawn_with_the_keyboard(page):
+    page.locator('.mnist-pad .paper').focus()
+    for key, times in dict(ArrowUp=8, Space=1, ArrowDown=16).items():
+        for _ in range(times): page.keyboard.press(key)
+    answers(page, '^1, ')
+    page.get_by_role('button', name='Clear').click()
+
+def test_what_is_no_digit_is_said(page):
+    for x in range(30, 260, 25): draw(page, [(x, 30), (280 - x, 250)])
+    answers(page, 'Not a digit')
+    page.get_by_role('button', name='Clear').click()
