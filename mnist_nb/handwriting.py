@@ -48,11 +48,12 @@ def read_image(
             warnings.simplefilter('ignore') # of damaged metadata
             warnings.simplefilter('error', Image.DecompressionBombWarning)
             if isinstance(image, np.ndarray): image = _from_array(image)
-            elif not isinstance(image, Image.Image): image = Image.open(image)
+            elif not isinstance(image, Image.Image):
+                image = Image.open(image)
+                image.draft('L', (largest, largest)) # lets a JPEG be decoded at a smaller size
             if image.mode[0] in 'IF': # more than 8 bits, which Pillow would cut off
                 step = max(1, max(image.size)//(2*largest))
                 image = _from_array(np.asarray(image)[::step, ::step])
-            image.draft('L', (largest, largest))
             image = ImageOps.exif_transpose(image)
             image.thumbnail((largest, largest))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as e:

@@ -78,7 +78,7 @@ def test_a_polite_kill_says_how_to_go_on(tmp_path):
 
 
 @pytest.mark.parametrize('args, message', [
-    (dict(recipe='none'), 'there is no recipe none. Choose one of: seed, best, fast'),
+    (dict(recipe='none'), 'there is no recipe none. Choose one of: seed, best, pixels, fast'),
     (dict(epochs=0), '0 epochs is too few'),
     (dict(resume=True), '--resume needs --out'),
     (dict(resume=True, out='absent'), 'absent holds no run'),
