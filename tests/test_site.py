@@ -1,11 +1,15 @@
 "The rendered site, page by page: links, pictures, widths, both themes, accessibility. Screenshots go to `_proc/screenshots`."
 import http.server, threading
+from configparser import ConfigParser
 from functools import partial
 from urllib.parse import unquote, urldefrag
 import pytest
 from conftest import REPOSITORY, chromium
 
 SITE = REPOSITORY/'_docs'
+settings = ConfigParser(delimiters=['='])
+settings.read(REPOSITORY/'settings.ini', encoding='utf-8')
+home = '{doc_host}{doc_baseurl}/'.format(**settings['DEFAULT']) # where nbdev's links between symbols lead
 PAGES = sorted(p.name for p in SITE.glob('*.html'))
 pytestmark = [pytest.mark.skipif(not chromium, reason='there is no Chromium on the PATH'),
               pytest.mark.skipif(not PAGES, reason='the site was not rendered: nbdev_docs does, where Quarto is installed')]
@@ -66,6 +70,7 @@ def test_links_and_pictures(browser, address, name):
     links = page.evaluate('Array.from(document.querySelectorAll("a[href], img[src]"), e => [e.href || e.src, e.alt])')
     anchors = {}
     for target, _ in links:
+        if target.startswith(home): target = address + target.removeprefix(home)
         if not target.startswith(address): continue
         path, anchor = urldefrag(target.removeprefix(address))
         path = path or 'index.html'
@@ -77,6 +82,7 @@ def test_links_and_pictures(browser, address, name):
             anchors[path] = set(other.evaluate('Array.from(document.querySelectorAll("[id]"), e => e.id)'))
             other.close()
         assert unquote(anchor) in anchors[path], target
+    assert '](http' not in page.locator('main').inner_text()
     without = page.evaluate('Array.from(document.querySelectorAll("main img"), e => [e.src, e.alt]).filter(([_, alt]) => !alt).map(([src]) => src)')
     assert not without
     page.close()
