@@ -136,6 +136,13 @@ def predict(
     return Predictions(logits.argmax(1), np.exp(logits - energy[:, None]), scores, scores >= network.threshold)
 
 # %% ../nbs/06_predict.ipynb #mnist_pretrained
+def _read_run(run, data=None):
+    "The last network of a run folder, completed with its score."
+    from mnist_nb.data import load_mnist
+    from mnist_nb.model import pretrained_fields
+    from mnist_nb.train import load_network
+    return fit_score(pretrained_fields(load_network(Path(run)/'model.keras')), load_mnist(data))
+
 @call_parse
 def mnist_pretrained(
     run:str, # The run folder
@@ -143,23 +150,13 @@ def mnist_pretrained(
     data:str=None, # Folder or file with MNIST, or 'sample' (default: as for mnist_train)
 ):
     "Keep the last network of a run, in half precision, as the one that comes with the package."
-    from mnist_nb.data import load_mnist
-    from mnist_nb.model import pretrained_fields
-    from mnist_nb.train import load_network, plain_errors, replacing
+    from mnist_nb.train import plain_errors, replacing
     with plain_errors(), replacing(Path(out or _PACKAGE/'pretrained.npz')) as part:
-        network = fit_score(pretrained_fields(load_network(Path(run)/'model.keras')), load_mnist(data))
+        network = _read_run(run, data)
         def half(value): return value.astype(np.float16) if np.ndim(value) else value
         np.savez(part, **{f.name: half(getattr(network, f.name)) for f in fields(network)})
 
 # %% ../nbs/06_predict.ipynb #mnist_predict
-def _find_network(model):
-    "The network that `--model` names."
-    if not model or Path(model).is_file(): return read_network(model)
-    from mnist_nb.data import load_mnist
-    from mnist_nb.model import pretrained_fields
-    from mnist_nb.train import load_network
-    return fit_score(pretrained_fields(load_network(Path(model)/'model.keras')), load_mnist())
-
 def _read_one(source, network):
     p = predict(normalize_digit(source)[None], network)
     label = int(p.labels[0])
@@ -184,7 +181,7 @@ def mnist_predict(
     model:str=None, # A run folder, or a file that mnist_pretrained wrote (default: the network of the package)
 ):
     "Read handwritten digits from pictures."
-    try: network = _find_network(model)
+    try: network = _read_run(model) if model and Path(model).is_dir() else read_network(model)
     except (RuntimeError, ValueError) as e: sys.exit(f'error: {e}')
     failed = False
     for name in files:
