@@ -8,7 +8,7 @@ __all__ = ['MNIST_CHECKSUMS', 'SAMPLE_CHECKSUMS', 'DataError', 'read_idx', 'read
            'direction_features', 'Deformation', 'displacements', 'thicken', 'stroke_amounts', 'deform']
 
 # %% ../nbs/00_data.ipynb #c2bd2f0f
-import contextlib, gzip, hashlib, math, os, socket, struct, sys, tempfile, warnings, zipfile, zlib
+import contextlib, gzip, hashlib, math, os, secrets, socket, struct, sys, tempfile, time, warnings, zipfile, zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
@@ -20,13 +20,18 @@ class DataError(ValueError):
 # %% ../nbs/00_data.ipynb #read_bytes
 _LARGEST = 60_000 * 28 * 28
 
+def _most(path):
+    "The most bytes that a file can hold and one of MNIST's arrays needs; a `DataError` if `path` is no file."
+    if not path.is_file(): raise DataError(f'{path} is not a file. Check the path.')
+    return min(_LARGEST, 1032*path.stat().st_size)
+
 def _read_bytes(path):
     "The content of `path`, unzipped if it is gzipped, and never more than MNIST's largest file."
     path = Path(path)
-    if not path.is_file(): raise DataError(f'{path} is not a file. Check the path.')
     try:
+        most = _most(path)
         with path.open('rb') as f: zipped = f.read(2) == b'\x1f\x8b'
-        with (gzip.open if zipped else open)(path, 'rb') as f: return f.read(_LARGEST + 17)
+        with (gzip.open if zipped else open)(path, 'rb') as f: return f.read(most + 17)
     except (OSError, EOFError, zlib.error) as e:
         raise DataError(f'{path} cannot be read: {e}. Copy or download it again.') from e
 
@@ -43,9 +48,8 @@ def read_idx(
     if len(raw) < start: raise DataError(f'{path} is truncated: it ends inside its header. Copy or download it again.')
     shape = struct.unpack(f'>{raw[3]}I', raw[4:start])
     expected, found = math.prod(shape), len(raw) - start
-    if expected > _LARGEST:
-        raise DataError(f'{path} claims to hold {expected:,} bytes, more than any file of MNIST. '
-                        'Copy or download it again.')
+    if max(expected, *shape) > _LARGEST:
+        raise DataError(f'{path} claims the shape {shape}, more than any file of MNIST. Copy or download it again.')
     if expected != found:
         what, held = ('truncated', f'{found:,}') if found < expected else ('too long', 'more')
         raise DataError(f'{path} is {what}: its header promises {expected:,} bytes, it holds {held}. '
@@ -58,19 +62,20 @@ _NPZ_KEYS = 'x_train', 'y_train', 'x_test', 'y_test'
 def _read_npy(
     f, # One member of an `.npz` file, open for reading
     name:str, # What to call it in an error
+    most:int, # The most bytes to read
 )->np.ndarray: # The array, of dtype uint8
-    "Read one array of bytes; refuse pickled objects, other types, and more than MNIST's largest array."
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    "Read one array of bytes; refuse pickled objects, other types, and impossible shapes."
     version = np.lib.format.read_magic(f)
-    if version not in read_header: raise DataError(f'{name}: version {version} of the npy format is not read.')
-    shape, fortran, dtype = read_header[version](f)
+    if version != (1, 0): raise DataError(f'{name}: version {version} of the npy format is not read.')
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(f)
     if dtype.hasobject:
         raise DataError(f'{name} holds pickled Python objects. They could run code, so they are never loaded.')
     if dtype != np.uint8: raise DataError(f'{name} holds numbers of type {dtype}; MNIST\'s are uint8.')
-    if math.prod(shape) > _LARGEST:
-        raise DataError(f'{name} claims the shape {shape}, more than any array of MNIST.')
-    raw = f.read(math.prod(shape) + 1)
-    if len(raw) != math.prod(shape):
+    size = math.prod(shape)
+    if size > _LARGEST or min(shape, default=0) < 0:
+        raise DataError(f'{name} claims the shape {shape}. No array of MNIST is like that.')
+    raw = f.read(min(size, most) + 1)
+    if len(raw) != size:
         raise DataError(f'{name} does not hold what its header promises. Download the file again.')
     return np.frombuffer(raw, np.uint8).reshape(shape, order='F' if fortran else 'C')
 
@@ -78,19 +83,21 @@ def read_npz(
     path, # An `.npz` file with the arrays `x_train`, `y_train`, `x_test` and `y_test`
 )->dict: # The four arrays by name, uint8
     "Read the four arrays of a `mnist.npz`; a `DataError` says what is wrong with it."
-    if not Path(path).is_file(): raise DataError(f'{path} is not a file. Check the path.')
     try:
+        most = _most(Path(path))
         with zipfile.ZipFile(path) as z:
-            missing = [k for k in _NPZ_KEYS if f'{k}.npy' not in z.namelist()]
+            names, arrays = z.namelist(), {}
+            missing = [k for k in _NPZ_KEYS if f'{k}.npy' not in names]
             if missing: raise DataError(f'{path} has no array {", ".join(missing)}. A mnist.npz holds '
-                                        f'{", ".join(_NPZ_KEYS)}; this file {", ".join(z.namelist()) or "nothing"}.')
-            arrays = {}
+                                        f'{", ".join(_NPZ_KEYS)}; this file {", ".join(names)[:200] or "nothing"}.')
             for k in _NPZ_KEYS:
-                with z.open(f'{k}.npy') as f: arrays[k] = _read_npy(f, f'{path}: {k}')
+                if z.getinfo(f'{k}.npy').compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise DataError(f'{path}: {k} is packed in a way that NumPy never uses. Download the file again.')
+                with z.open(f'{k}.npy') as f: arrays[k] = _read_npy(f, f'{path}: {k}', most)
             return arrays
     except DataError: raise
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as e:
-        raise DataError(f'{path} cannot be read as an .npz file: {e}. Download it again.') from e
+    except Exception as e: # damaged archives raise many kinds
+        raise DataError(f'{path} cannot be read as an .npz file: {e!s:.200}. Download it again.') from e
 
 # %% ../nbs/00_data.ipynb #checksum
 _IDX_NAMES = dict(x_train='train-images-idx3-ubyte', y_train='train-labels-idx1-ubyte',
@@ -138,11 +145,13 @@ def _read_folder(folder):
 
 def _read_source(source):
     "The four arrays and their checksums from a folder or file that the user named."
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise DataError(f'{path} does not exist. Name a folder with the four files of MNIST, or a mnist.npz.')
-    if path.is_dir() and (path/'mnist.npz').is_file(): path = path/'mnist.npz'
-    arrays = _read_folder(path) if path.is_dir() else read_npz(path)
+    path = Path(os.path.expanduser(source))
+    try:
+        if not path.exists():
+            raise DataError(f'{path} does not exist. Name a folder with the four files of MNIST, or a mnist.npz.')
+        if path.is_dir() and (path/'mnist.npz').is_file(): path = path/'mnist.npz'
+        arrays = _read_folder(path) if path.is_dir() else read_npz(path)
+    except OSError as e: raise DataError(f'{path} cannot be read: {e.strerror}. Check the path and its permissions.') from e
     return arrays, _verify(arrays, path)
 
 # %% ../nbs/00_data.ipynb #quiet_stderr
@@ -163,23 +172,24 @@ _TEMPORARY = Path('/tmp' if os.path.isdir('/tmp') else tempfile.gettempdir()) # 
 
 def _cache_folders():
     "Where Keras keeps datasets: its home, or a temporary folder when that cannot be written."
-    return [Path(os.environ.get('KERAS_HOME', '~/.keras')).expanduser()/'datasets', _TEMPORARY/'.keras'/'datasets']
+    return [Path(os.path.expanduser(os.environ.get('KERAS_HOME', '~/.keras')))/'datasets', _TEMPORARY/'.keras'/'datasets']
 
 def _download(
     timeout:float, # Seconds without a byte after which to give up
-)->Path: # The downloaded file, not yet verified
+)->tuple: # The four arrays, their checksums, and the file in the cache
     "Download `mnist.npz` into the Keras cache with Keras's own loader."
     with quiet_stderr(): import keras # takes seconds, so only who downloads waits for it
-    part, usual = f'mnist-{os.getpid()}.part.npz', socket.getdefaulttimeout()
+    name, usual = f'mnist-{secrets.token_hex(8)}.part.npz', socket.getdefaulttimeout()
     socket.setdefaulttimeout(timeout)
     try:
-        with contextlib.redirect_stdout(sys.stderr): keras.datasets.mnist.load_data(part)
-        for folder in _cache_folders():
-            if (folder/part).exists(): return (folder/part).replace(folder/'mnist.npz')
-        raise DataError('Keras downloaded MNIST, but not to its cache.')
+        with contextlib.redirect_stdout(sys.stderr): keras.datasets.mnist.load_data(name)
+        part = next(folder/name for folder in _cache_folders() if (folder/name).exists())
+        return *_read_source(part), str(part.replace(part.with_name('mnist.npz')))
     finally:
         socket.setdefaulttimeout(usual)
-        for folder in _cache_folders(): (folder/part).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for part in (part for folder in _cache_folders() for part in folder.glob('mnist-*.part.npz')):
+                if part.name == name or part.stat().st_mtime < time.time() - 86_400: part.unlink()
 
 # %% ../nbs/00_data.ipynb #read_sample
 # SHA-256 of the sample's arrays as IDX files
@@ -232,16 +242,15 @@ def _find_mnist(source, timeout):
     source = source or os.environ.get('MNIST_NB_DATA')
     if source == 'sample': return *_read_sample('The sample was asked for by name.'), 'sample'
     if source: return *_read_source(source), str(source)
-    for folder in _cache_folders():
-        if not (folder/'mnist.npz').is_file(): continue
-        try: return *_read_source(folder/'mnist.npz'), str(folder/'mnist.npz')
+    for cached in (folder/'mnist.npz' for folder in _cache_folders()):
+        if not os.path.exists(cached): continue
+        try: return *_read_source(cached), str(cached)
         except DataError as e:
             warnings.warn(f'The cached file is of no use and will be downloaded again. {e}', stacklevel=3)
-    try:
-        path = _download(timeout)
-        return *_read_source(path), str(path)
-    except Exception as e: # Keras raises bare ones
-        return *_read_sample(f'MNIST could not be downloaded ({e}).'), 'sample'
+    try: return _download(timeout)
+    except Exception as e: # Keras raises bare ones, and some hold what the server said
+        why = ''.join(c if c.isprintable() else ' ' for c in str(e)[:300]).strip()
+        return *_read_sample(f'MNIST could not be downloaded ({why or type(e).__name__}).'), 'sample'
 
 def load_mnist(
     source=None, # Folder with the IDX files or `mnist.npz`, an `.npz` file, or 'sample'; default: see above

@@ -8,13 +8,14 @@ __all__ = ['RECIPES', 'Recipe', 'FusedAdam', 'compile_mlp', 'RunError', 'replaci
            'mnist_train']
 
 # %% ../nbs/02_train.ipynb #7fd16573
-import csv, json, math, os, platform, shutil, signal, sys, time
+import csv, json, math, os, platform, shutil, signal, sys, time, zipfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 import numpy as np
 from fastcore.script import call_parse
+from filelock import FileLock, Timeout
 from .data import DataError, Deformation, Mnist, load_mnist, make_batches, quiet_stderr, steps_per_epoch
 from .model import build_mlp
 with quiet_stderr():
@@ -104,7 +105,11 @@ def replacing(
     part = path.with_name(f'{path.stem}.part{path.suffix}')
     try:
         yield part
+        with part.open('r+b') as f: os.fsync(f.fileno())
         os.replace(part, path)
+    except OSError as e:
+        e.filename = e.filename or str(path) # a full disk does not say where
+        raise
     finally: part.unlink(missing_ok=True)
 
 def write_json(
@@ -161,8 +166,12 @@ def read_config(
     path = Path(folder)/'config.json'
     if not path.is_file():
         raise RunError(f'{folder} holds no run: there is no {path}. Make one with `mnist_train --out {folder}`.')
-    try: return json.loads(path.read_text())
-    except ValueError as e: raise RunError(f'{path} is not JSON: {e}.') from e
+    try:
+        config = json.loads(path.read_text())
+        Recipe.from_dict(config['recipe']), config['seed'], config['data']['checksums']
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
+        raise RunError(f'{path} is not the configuration of a run: {e!r:.200}.') from e
+    return config
 
 # %% ../nbs/02_train.ipynb #KeepRun
 class _KeepRun(keras.callbacks.Callback):
@@ -205,23 +214,64 @@ class _StopOnSignal(keras.callbacks.Callback):
     "Turn SIGINT and SIGTERM into a `KeyboardInterrupt` at a moment when nothing is half done."
     def on_train_begin(self, logs=None):
         self.asked = False
-        for number in signal.SIGINT, signal.SIGTERM: signal.signal(number, self.ask)
+        self.usual = {number: signal.signal(number, self.ask) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(self, number, frame):
         if self.asked: raise KeyboardInterrupt
         self.asked = True
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.asked: raise KeyboardInterrupt
+        if self.asked: self.on_train_end()
 
     def on_epoch_end(self, epoch, logs=None): self.on_train_batch_end(None)
 
+    def on_train_end(self, logs=None):
+        for number, handler in self.usual.items(): signal.signal(number, handler)
+        if self.asked: raise KeyboardInterrupt
+
+# %% ../nbs/02_train.ipynb #load_network
+_PARTS = {'Sequential', 'InputLayer', 'Warp', 'Flatten', 'DirectionFeatures', 'Dense', 'DTypePolicy', 'GlorotUniform', 'Zeros',
+          'mnist_nb>squared_relu', 'FusedAdam', 'CosineDecay', 'SparseCategoricalCrossentropy'}
+
+def _known_part(fields):
+    "Refuse an object of a network's description that is none of ours."
+    name = fields.get('config') if fields.get('class_name') == 'function' else fields.get('class_name')
+    if 'class_name' in fields and name not in _PARTS:
+        raise ValueError(f'it holds {name!r:.200}, as no network of this book does. Such a part could run code')
+    return fields
+
+def load_network(
+    path:Path, # A file in a run folder
+)->keras.Model: # As it was saved
+    "A network of a run; raises `RunError` if the file cannot be loaded, is another network, or could run code."
+    try:
+        with zipfile.ZipFile(path) as z, z.open('config.json') as f: json.loads(f.read(1_000_000), object_hook=_known_part)
+        model = keras.models.load_model(path, safe_mode=True)
+    except Exception as e: # damaged files raise many kinds, and Keras explains at length; its last line says most
+        why = (str(e).strip() or repr(e)).splitlines()[-1][:300]
+        raise RunError(f'{path} cannot be loaded: {why}. Start again in another folder.') from e
+    if (model.input_shape, model.output_shape) != ((None, 28, 28), (None, 10)):
+        raise RunError(f'{path} is another network: from {model.input_shape} to {model.output_shape}, '
+                       'not from images (None, 28, 28) to logits (None, 10).')
+    for weight in model.weights:
+        if not np.isfinite(weight.numpy()).all(): raise RunError(f'{path}: {weight.path} holds numbers that are not finite.')
+    return model
+
 # %% ../nbs/02_train.ipynb #start
+@contextmanager
+def _locked(folder):
+    "Keep `folder` for this process; refuse it while another one has it."
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder/'.lock', blocking=False): yield
+    except Timeout:
+        raise RunError(f'{folder} is in use: another process is training there. '
+                       'Wait until it has ended, or choose another folder (`--out`).') from None
+
 def _start(folder, config):
-    "Claim `folder` for a new run."
+    "Begin a new run in `folder`."
     if (folder/'config.json').exists():
         raise RunError(f'{folder} already holds a run. Go on with it (`--resume`), or choose another folder (`--out`).')
-    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder/'config.json', config)
 
 def _differences(old, new, path=''):
@@ -237,20 +287,13 @@ def _check_same_run(folder, config):
     if different: raise RunError(f'{folder} holds another run: {"; ".join(different)}. '
                                  'Ask for the same again, or choose another folder.')
 
-def load_network(
-    path:Path, # A file in a run folder
-)->keras.Model: # As it was saved
-    "A network of a run; raises `RunError` if the file cannot be loaded."
-    try: return keras.models.load_model(path)
-    except (ValueError, OSError, KeyError, TypeError) as e:
-        raise RunError(f'{path} cannot be loaded: {e}. Start again in another folder.') from e
-
 def _load_last(folder, steps):
     "The model after the last whole epoch and the history up to it; None and no history if there is none yet."
     if not (folder/'model.keras').exists(): return None, []
-    model = load_network(folder/'model.keras')
-    history = read_history(folder)
+    model, history = load_network(folder/'model.keras'), read_history(folder)
     epochs = int(model.optimizer.iterations.numpy())//steps
+    if epochs > len(history['loss']):
+        raise RunError(f'{folder}/history.csv has lost epochs: the network has seen {epochs}. Start again in another folder.')
     return model, [{k: float(history[k][n]) for k in _COLUMNS} for n in range(epochs)]
 
 # %% ../nbs/02_train.ipynb #train
@@ -266,15 +309,17 @@ def train(
     "Train the network of `recipe` into a run `folder`; raises `RunError` if the folder is of no use."
     folder, steps = Path(folder or default_folder(recipe)), steps_per_epoch(mnist.train, recipe.batch_size)
     config = _config(recipe, mnist, seed)
-    _check_same_run(folder, config) if resume else _start(folder, config)
-    model, rows = _load_last(folder, steps)
-    if model is None: model = compile_mlp(recipe, steps, seed)
-    batches = make_batches(mnist.train, recipe.batch_size, recipe.epochs, len(rows), seed)
-    if len(rows) < recipe.epochs:
-        model.fit(batches, epochs=recipe.epochs, initial_epoch=len(rows), steps_per_epoch=steps,
-                  shuffle=False, verbose=0,
-                  validation_data=make_batches(mnist.validation, 1000, shuffle=False).cache(),
-                  callbacks=[_KeepRun(folder, rows), *([_ShowProgress()] if progress else []), *callbacks])
+    if resume: _check_same_run(folder, config)
+    with _locked(folder):
+        if not resume: _start(folder, config)
+        model, rows = _load_last(folder, steps)
+        if model is None: model = compile_mlp(recipe, steps, seed)
+        batches = make_batches(mnist.train, recipe.batch_size, recipe.epochs, len(rows), seed)
+        if len(rows) < recipe.epochs:
+            model.fit(batches, epochs=recipe.epochs, initial_epoch=len(rows), steps_per_epoch=steps,
+                      shuffle=False, verbose=0,
+                      validation_data=make_batches(mnist.validation, 1000, shuffle=False).cache(),
+                      callbacks=[_KeepRun(folder, rows), *([_ShowProgress()] if progress else []), *callbacks])
     return model
 
 def default_folder(
@@ -330,10 +375,10 @@ def mnist_train(
         seed, folder = old['seed'] if seed is None else seed, Path(out) if out else default_folder(recipe)
         try:
             mnist = load_mnist(data)
-            print(f'{recipe}, seed {seed}\n{mnist}\nrun folder: {folder}')
+            print(f'{recipe}, seed {seed}\n{mnist}\nrun folder: {folder}', flush=True)
             model = train(recipe, mnist, folder, seed, resume, callbacks=[_StopOnSignal()])
             examine(model, mnist, folder)
         except KeyboardInterrupt:
-            print(f'\nInterrupted. The last whole epoch is kept. Go on with: mnist_train --resume --out {folder}',
-                  file=sys.stderr)
+            begun = f'What was finished is kept. Go on with: mnist_train --resume --out {folder}'
+            print('\nInterrupted.', begun if (folder/'config.json').exists() else 'Nothing was begun.', file=sys.stderr)
             sys.exit(130)

@@ -1,8 +1,15 @@
 import os, shutil, subprocess, sys
+from contextlib import contextmanager
 from pathlib import Path
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).parent.parent
+# `THOROUGH=1 pytest tests` tries far more cases, and others each time.
+THOROUGH = bool(os.environ.get('THOROUGH'))
+settings.register_profile('usual', max_examples=300, derandomize=True, deadline=None)
+settings.register_profile('thorough', max_examples=10_000, deadline=None)
+settings.load_profile('thorough' if THOROUGH else 'usual')
 chromium = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
 
 
@@ -27,3 +34,13 @@ def run(command, *args, **kwargs):
     process = start(command, *args, **kwargs)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
+
+
+@contextmanager
+def small_disk(folder, size):
+    "A file system of `size` bytes in `folder`; skips the test where this user may not mount one."
+    folder.mkdir()
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', folder], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip('no file system can be mounted here')
+    try: yield folder
+    finally: subprocess.run(['umount', '-l', folder], check=True)

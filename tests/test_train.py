@@ -1,17 +1,12 @@
 "The commands from end to end, interruption, and errors."
-import json, signal, time
+import json
 import numpy as np
 import pytest
-from conftest import run, start
+from conftest import run
 from mnist_nb.evaluate import mnist_evaluate
 from mnist_nb.train import mnist_train, read_history
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
-
-
-def weights(path):
-    import keras
-    return keras.models.load_model(path).get_weights()
 
 
 @pytest.fixture(scope='module')
@@ -26,7 +21,7 @@ def whole(tmp_path_factory):
 
 def test_run_folder(whole):
     assert {p.name for p in whole.iterdir()} == {
-        'config.json', 'history.csv', 'metrics.json', 'model.keras', 'best.keras', 'history.png', 'predictions.png',
+        '.lock', 'config.json', 'history.csv', 'metrics.json', 'model.keras', 'best.keras', 'history.png', 'predictions.png',
         'mistakes.png', 'confusion.png', 'weights.png', 'reliability.png'}
     config = json.loads((whole/'config.json').read_text())
     assert config['recipe']['epochs'] == 12 and config['data']['source'] == 'sample' and set(config['data']['checksums']) == {'x_train', 'y_train', 'x_test', 'y_test'}
@@ -43,38 +38,6 @@ def test_evaluate_agrees_with_train(whole, capsys):
     assert status == 0 and json.loads(out) == json.loads((whole/'metrics.json').read_text())
     mnist_evaluate(whole, data='sample')
     assert 'precision' in capsys.readouterr().out
-
-
-def interrupt(folder, how):
-    "Start the run of `whole` again, send it a signal in its fourth epoch or a little later, and return how it ended."
-    process = start('mnist_train', '--recipe', 'seed', '--epochs', 12, '--out', folder, '--data', 'sample')
-    deadline = time.monotonic() + 120
-    while not (folder/'history.csv').exists() or len(read_history(folder)['loss']) < 3:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(.01)
-    process.send_signal(how)
-    _, err = process.communicate(timeout=60)
-    assert 3 <= len(read_history(folder)['loss']) < 12 and not (folder/'metrics.json').exists()
-    return process.returncode, err
-
-
-@pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT])
-def test_interrupted_and_resumed(whole, tmp_path, how):
-    "Ends with the weights and the history of the run that nobody disturbed."
-    folder = tmp_path/'run'
-    interrupt(folder, how)
-    mnist_train(out=folder, resume=True, data='sample')
-    for a, b in zip(weights(whole/'model.keras'), weights(folder/'model.keras')): assert (a == b).all()
-    for a, b in zip(weights(whole/'best.keras'), weights(folder/'best.keras')): assert (a == b).all()
-    a, b = read_history(whole), read_history(folder)
-    for k in 'loss', 'accuracy', 'val_loss', 'val_accuracy': assert (a[k] == b[k]).all()
-    assert json.loads((whole/'metrics.json').read_text()) == json.loads((folder/'metrics.json').read_text())
-    assert not list(folder.glob('*.part.*'))
-
-
-def test_a_polite_kill_says_how_to_go_on(tmp_path):
-    status, err = interrupt(tmp_path/'run', signal.SIGTERM)
-    assert status == 130 and f'mnist_train --resume --out {tmp_path/"run"}' in err and 'Traceback' not in err
 
 
 @pytest.mark.parametrize('args, message', [

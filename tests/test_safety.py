@@ -1,0 +1,303 @@
+"Trainings that are killed, disks that fill up, folders that two want, and networks from strangers."
+import json, os, random, resource, shutil, signal, subprocess, sys, time, zipfile
+from dataclasses import replace
+import numpy as np
+import pytest
+from conftest import THOROUGH, run, small_disk, start
+from mnist_nb.data import load_mnist
+from mnist_nb.evaluate import evaluate, mnist_evaluate, predict_probabilities
+from mnist_nb.train import RECIPES, RunError, load_network, mnist_train, read_config, read_history, train
+
+pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
+EPOCHS = 8
+
+
+def command(folder, *options): return 'mnist_train', '--out', folder, '--data', 'sample', *options
+
+
+def new(folder, recipe='seed'): return command(folder, '--recipe', recipe, '--epochs', EPOCHS)
+
+
+def whole_run(recipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('runs')/recipe
+    status, out, err = run(*new(folder, recipe))
+    assert status == 0, err
+    return folder
+
+
+@pytest.fixture(scope='module')
+def seed(tmp_path_factory): return whole_run('seed', tmp_path_factory)
+
+
+@pytest.fixture(scope='module')
+def best(tmp_path_factory): return whole_run('best', tmp_path_factory)
+
+
+def assert_same(a, b):
+    "Two run folders hold the same networks, history and figures."
+    for name in 'model.keras', 'best.keras':
+        one, other = (load_network(folder/name) for folder in (a, b))
+        for v, w in zip(one.weights + one.optimizer.variables, other.weights + other.optimizer.variables): assert (v.numpy() == w.numpy()).all()
+    one, other = read_history(a), read_history(b)
+    for k in 'loss', 'accuracy', 'val_loss', 'val_accuracy': assert (one[k] == other[k]).all()
+    assert (a/'metrics.json').read_text() == (b/'metrics.json').read_text()
+    assert not list(b.glob('*.part*'))
+
+
+def await_training(process):
+    for line in process.stdout:
+        if line.startswith('run folder'): return
+    raise AssertionError(process.communicate())
+
+
+def await_file(path, process):
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(.002)
+
+
+def kill(process, folder, moments):
+    "Kill it at a random moment, half of the time while it writes a file; was it still alive?"
+    if moments.random() < .5:
+        while process.poll() is None and not list(folder.glob('*.part*')): time.sleep(.001)
+    else:
+        await_training(process)
+        time.sleep(moments.uniform(0, 3))
+    process.kill()
+    _, err = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), err
+    return process.returncode != 0
+
+
+@pytest.mark.parametrize('recipe', ['seed', 'best'])
+def test_killed_again_and_again(recipe, request, tmp_path):
+    "Killed at random moments and resumed, a run ends as one that nobody disturbed."
+    whole, moments, kills, folders = request.getfixturevalue(recipe), random.Random(), 0, []
+    while kills < (30 if THOROUGH else 2):
+        if not folders or (folders[-1]/'metrics.json').exists(): folders.append(tmp_path/str(len(folders)))
+        begun = (folders[-1]/'config.json').exists()
+        kills += kill(start(*(command(folders[-1], '--resume') if begun else new(folders[-1], recipe))), folders[-1], moments)
+    for folder in folders:
+        status, _, err = run(*(command(folder, '--resume') if (folder/'config.json').exists() else new(folder, recipe)))
+        assert status == 0, err
+        assert_same(whole, folder)
+
+
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop(how, seed, tmp_path):
+    process = start(*new(tmp_path/'run'))
+    await_file(tmp_path/'run/model.keras', process)
+    process.send_signal(how)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and f'mnist_train --resume --out {tmp_path/"run"}' in err and 'Traceback' not in err
+    done = len(read_history(tmp_path/'run')['loss'])
+    assert 1 <= done < EPOCHS and load_network(tmp_path/'run/model.keras').optimizer.iterations == done*29
+    assert not list((tmp_path/'run').glob('*.part*'))
+    status, _, err = run(*command(tmp_path/'run', '--resume'))
+    assert status == 0, err
+    assert_same(seed, tmp_path/'run')
+
+
+def test_asked_to_stop_after_the_last_epoch(seed, tmp_path):
+    "While the test images are read, once is enough."
+    shutil.copytree(seed, tmp_path/'run')
+    (tmp_path/'run/metrics.json').unlink()
+    process = start(*command(tmp_path/'run', '--resume'))
+    await_training(process)
+    time.sleep(.3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and 'Traceback' not in err
+
+
+def test_a_disk_that_is_full(seed, tmp_path):
+    "The checkpoint before is kept, the message names the file, and with more room the run goes on."
+    with small_disk(tmp_path/'disk', 12_000_000) as disk: # two networks and a half
+        status, out, err = run(*new(disk/'run'))
+        assert status == 1 and 'No space left' in err and str(disk/'run') in err and 'Traceback' not in err
+        kept = int(load_network(disk/'run/model.keras').optimizer.iterations)//29
+        assert 1 <= kept <= len(read_history(disk/'run')['loss']) < EPOCHS
+        assert not list((disk/'run').glob('*.part*'))
+        subprocess.run(['mount', '-o', 'remount,size=60m', disk], check=True)
+        status, _, err = run(*command(disk/'run', '--resume'))
+        assert status == 0, err
+        assert_same(seed, disk/'run')
+
+
+@pytest.mark.parametrize('most', [300, 1_000_000])
+def test_a_file_that_may_not_grow(most, tmp_path):
+    "A quota: no file may have more bytes, so that the configuration or the first network cannot be written."
+    status, out, err = run(*new(tmp_path/'run'), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+    assert status == 1 and f"error: {tmp_path/'run'}" in err and 'File too large' in err and 'Traceback' not in err
+    assert {p.name for p in (tmp_path/'run').iterdir()} <= {'.lock', 'config.json', 'history.csv'}
+
+
+def test_two_runs_want_one_folder(tmp_path):
+    both = [start(*new(tmp_path/'run')) for _ in range(2)]
+    errors = [p.communicate(timeout=120)[1] for p in both]
+    assert sorted(p.returncode for p in both) == [0, 1]
+    assert [e for p, e in zip(both, errors) if p.returncode][0].count('error: ') == 1
+    assert len(read_history(tmp_path/'run')['loss']) == EPOCHS
+
+
+def test_nobody_else_may_go_on_with_a_run_that_is_going(tmp_path):
+    process = start(*new(tmp_path/'run', 'best'))
+    await_file(tmp_path/'run/history.csv', process)
+    process.send_signal(signal.SIGSTOP) # the laptop sleeps
+    for options in dict(resume=True), dict(recipe='best', epochs=EPOCHS):
+        with pytest.raises(SystemExit, match='error: .*run is in use'): mnist_train(out=tmp_path/'run', data='sample', **options)
+    process.send_signal(signal.SIGCONT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+
+
+def test_a_loss_that_is_no_number(tmp_path):
+    few = load_mnist('sample')
+    recipe = replace(RECIPES['seed'], epochs=3, learning_rate=1e37)
+    with pytest.raises(RunError, match=r'The loss is (nan|inf) since epoch 1'): train(recipe, few, tmp_path/'run', progress=False)
+    assert not (tmp_path/'run/model.keras').exists()
+
+
+def test_resuming_with_other_data(seed, tmp_path):
+    "The difference is named, and nothing is touched."
+    shutil.copytree(seed, tmp_path/'run')
+    sample = load_mnist('sample')
+    other = replace(sample, checksums=sample.checksums | dict(x_train='another'))
+    before = {p.name: p.read_bytes() for p in (tmp_path/'run').iterdir()}
+    recipe = replace(RECIPES['seed'], epochs=EPOCHS)
+    for mnist, recipe, seed_, message in ((other, recipe, 0, r'checksums.x_train was \w+ and is now another'), (sample, recipe, 1, 'seed was 0 and is now 1'),
+                                          (sample, replace(recipe, hidden=9), 0, 'recipe.hidden was 512 and is now 9')):
+        with pytest.raises(RunError, match=message): train(recipe, mnist, tmp_path/'run', seed_, resume=True)
+    assert before == {p.name: p.read_bytes() for p in (tmp_path/'run').iterdir()}
+
+
+@pytest.mark.parametrize('content', ['', '[]', '{}', 'null', '"text"', '{"recipe": 3, "seed": 0, "data": {"checksums": {}}}', '{"recipe": {"unknown": 1}, "seed": 0}',
+                                     '['*100_000, '{"recipe": {"name": "seed"}, "seed": 0, "data": []}', '\0\1\2'])
+def test_damaged_configurations(content, seed, tmp_path):
+    shutil.copytree(seed, tmp_path/'run')
+    (tmp_path/'run/config.json').write_text(content)
+    for call in lambda: mnist_train(out=tmp_path/'run', resume=True, data='sample'), lambda: mnist_evaluate(tmp_path/'run', data='sample'):
+        with pytest.raises(SystemExit, match='error: .*config.json is not the configuration of a run'): call()
+
+
+@pytest.mark.parametrize('content', ['', 'epoch,loss\n', 'a,b\n1,2\n', 'epoch,loss,accuracy,val_loss,val_accuracy,seconds\n1,.5,.9,.5,.9,1\n',
+                                     'epoch,loss,accuracy,val_loss,val_accuracy,seconds\n1,x,.9,.5,.9,1\n'])
+def test_damaged_histories(content, seed, tmp_path):
+    shutil.copytree(seed, tmp_path/'run')
+    (tmp_path/'run/history.csv').write_text(content)
+    with pytest.raises(SystemExit, match='error: .*history'): mnist_train(out=tmp_path/'run', resume=True, data='sample')
+
+
+def test_damaged_networks(seed, tmp_path):
+    "A file is loaded as it was saved, or refused by name."
+    whole, content = [w.numpy() for w in load_network(seed/'model.keras').weights], (seed/'model.keras').read_bytes()
+    moments = np.random.default_rng(None if THOROUGH else 0)
+    for n in range(300 if THOROUGH else 30):
+        damaged = bytearray(content)
+        if n % 3 == 0: del damaged[moments.integers(len(damaged)):]
+        elif n % 3 == 1: damaged[moments.integers(len(damaged))] ^= 1 << moments.integers(8)
+        else: # the small files in it, and the archive's own lists, are where it hurts most
+            for at in moments.integers(4_000, size=5): damaged[at if n % 2 else -at] = moments.integers(256)
+        (tmp_path/'model.keras').write_bytes(damaged)
+        try: model = load_network(tmp_path/'model.keras')
+        except RunError as e: assert str(tmp_path/'model.keras') in str(e)
+        else:
+            for v, w in zip(whole, model.weights, strict=True): assert (v == w.numpy()).all()
+
+
+def rewritten(model, config, path):
+    "The network's file with another configuration."
+    model.save(path)
+    with zipfile.ZipFile(path) as z: files = {name: z.read(name) for name in z.namelist()}
+    with zipfile.ZipFile(path, 'w') as z:
+        for name, content in (files | {'config.json': json.dumps(config(json.loads(files['config.json'])))}).items(): z.writestr(name, content)
+    return path
+
+
+def with_layer(layer):
+    "A function that puts a layer of another kind into a network's configuration."
+    def config(config):
+        config['config']['layers'].insert(1, layer)
+        return config
+    return config
+
+
+def marked(tmp_path, layer):
+    "The layer, with a command in it that would leave a file."
+    return json.loads(json.dumps(layer).replace('MARK', f'touch {tmp_path/"mark"}'))
+
+
+@pytest.mark.parametrize('layer', [
+    dict(module='builtins', class_name='eval', config=dict(source='__import__("os").system("MARK")')),
+    dict(module='os', class_name='system', config='MARK', registered_name=None),
+    dict(module='os', class_name='function', config='system', registered_name='system'),
+    dict(module='subprocess', class_name='Popen', config=dict(args=['sh', '-c', 'MARK'])),
+    dict(module='keras.layers', class_name='Activation', config=dict(name='a', activation=dict(module='os', class_name='function', config='system', registered_name='system'))),
+    dict(module='keras.layers', class_name='TFSMLayer', config=dict(name='a', filepath='/tmp')),
+    dict(module='keras.src.utils.python_utils', class_name='func_load', config=dict(code='MARK')),
+    dict(module='pickle', class_name='loads', config='MARK'),
+    dict(module='keras.config', class_name='function', config='enable_unsafe_deserialization', registered_name='enable_unsafe_deserialization'),
+    dict(module='keras.config', class_name='enable_unsafe_deserialization', config={}),
+])
+def test_networks_that_would_run_code(layer, tmp_path):
+    import keras
+    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    path = rewritten(model, with_layer(marked(tmp_path, layer)), tmp_path/'model.keras')
+    with pytest.raises(RunError, match='model.keras cannot be loaded: it holds .*could run code'): load_network(path)
+    assert not (tmp_path/'mark').exists()
+
+
+@pytest.mark.parametrize('before', ['', 'keras.config.enable_unsafe_deserialization()'])
+def test_lambdas_are_refused(before, tmp_path):
+    "Even where somebody has told Keras to trust such files."
+    code = f"""if True:
+        import os, sys, keras
+        from mnist_nb.train import RunError, load_network
+        leave_a_mark = lambda x: (open('mark', 'w'), x)[1]
+        keras.Sequential([keras.Input((28, 28)), keras.layers.Lambda(leave_a_mark), keras.layers.Flatten(), keras.layers.Dense(10)]).save('model.keras')
+        os.remove('mark')
+        {before}
+        try: load_network('model.keras')
+        except RunError as e: sys.exit(7 if "it holds '__lambda__'" in str(e) and not os.path.exists('mark') else str(e))
+    """
+    assert subprocess.run([sys.executable, '-c', code], cwd=tmp_path).returncode == 7
+
+
+def test_foreign_networks(tmp_path):
+    import keras
+    path = tmp_path/'model.keras'
+    keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(3)]).save(path)
+    with pytest.raises(RunError, match=r'model.keras is another network: from \(None, 28, 28\) to \(None, 3\)'): load_network(path)
+    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10, name='logits')])
+    for value in np.nan, np.inf:
+        model.layers[-1].set_weights([np.full((784, 10), value), np.zeros(10)])
+        model.save(path)
+        with pytest.raises(RunError, match='model.keras: .*logits/kernel holds numbers that are not finite'): load_network(path)
+    np.savez(path, weights=np.zeros(3))
+    os.replace(tmp_path/'model.keras.npz', path)
+    with pytest.raises(RunError, match='model.keras cannot be loaded'): load_network(path)
+
+
+def test_accuracy_is_the_same_whichever_way(seed, tmp_path):
+    "For any batch size, in this process or another, after save and load, and through the half-precision file."
+    from mnist_nb.model import load_pretrained
+    from mnist_nb.predict import mnist_pretrained, predict, read_network
+    test, model = load_mnist('sample').test, load_network(seed/'model.keras')
+    known = json.loads((seed/'metrics.json').read_text())['last'] # from another process
+    for size in 1, 7, 333, 1000:
+        logits = model.predict(test.images, batch_size=size, verbose=0)
+        assert (logits.argmax(1) == test.labels).mean() == known['accuracy']
+    assert abs(evaluate(predict_probabilities(model, test.images), test.labels)['loss'] - known['loss']) < 1e-6
+    model.save(tmp_path/'again.keras')
+    assert (predict_probabilities(load_network(tmp_path/'again.keras'), test.images) == predict_probabilities(model, test.images)).all()
+    mnist_pretrained(seed, out=tmp_path/'half.npz', data='sample')
+    half = load_pretrained(tmp_path/'half.npz').predict(test.images, verbose=0).argmax(1)
+    assert (half == predict(test.images, read_network(tmp_path/'half.npz')).labels).all()
+    assert abs((half == test.labels).mean() - known['accuracy']) <= .002
+
+
+def test_one_thread(tmp_path):
+    "With one thread, too, a seed fixes every bit."
+    env = os.environ | {name: '1' for name in ('TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'OMP_NUM_THREADS')}
+    for name in 'one', 'other': assert run(*command(tmp_path/name, '--recipe', 'best', '--epochs', 1), env=env)[0] == 0
+    assert_same(tmp_path/'one', tmp_path/'other')
