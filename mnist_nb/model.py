@@ -109,11 +109,19 @@ def pretrained_fields(
 def load_pretrained(
     path=None, # A `.npz` file with these fields; default: the network that comes with the package
 )->keras.Model: # From images float32 `(n, 28, 28)` in [0, 1] to logits float32 `(n, 10)`
-    "A trained network, ready to use."
-    with np.load(path or Path(__file__).with_name('pretrained.npz')) as file:
-        weights = [file[k].astype(np.float32) for k in _WEIGHTS]
-        options = dict(activation=str(file['activation']),
-                       **{k: bool(file[k]) for k in ('rescale', 'deskew', 'directions')})
-    model = build_mlp(weights[0].shape[1], **options)
-    for name, pair in ('hidden', weights[:2]), ('logits', weights[2:]): model.get_layer(name).set_weights(pair)
+    "A trained network, ready to use; raises `ValueError` if the file does not hold one."
+    path = Path(path or Path(__file__).with_name('pretrained.npz'))
+    try:
+        with np.load(path) as file:
+            weights = {k: file[k].astype(np.float32) for k in _WEIGHTS}
+            options = dict(activation=str(file['activation']),
+                           **{k: bool(file[k]) for k in ('rescale', 'deskew', 'directions')})
+        model = build_mlp(weights['hidden_bias'].size, **options)
+    except Exception as e: # damaged archives raise many kinds
+        raise ValueError(f'{path} does not hold a network: {e!s:.200}. Get it again, or make one with mnist_pretrained.') from e
+    for variable, (name, weight) in zip(model.trainable_variables, weights.items()):
+        if weight.shape != variable.shape:
+            raise ValueError(f'{path}: {name} has shape {weight.shape} and should have {tuple(variable.shape)}.')
+        if not np.isfinite(weight).all(): raise ValueError(f'{path}: {name} holds numbers that are not finite.')
+        variable.assign(weight)
     return model

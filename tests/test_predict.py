@@ -1,9 +1,9 @@
 "The command that reads digits: every picture gets an answer or a reason, whatever it is."
-import io, json
+import io, json, resource
 import numpy as np
 import pytest
 from PIL import Image
-from conftest import run
+from conftest import THOROUGH, run
 from mnist_nb.data import load_mnist
 from mnist_nb.handwriting import extract_ink, make_photo
 from mnist_nb.predict import NetworkError, mnist_predict, predict, read_network
@@ -74,12 +74,24 @@ def test_thin_pictures(tmp_path, capsys):
     assert len(read(capsys, *pictures)[0]) == len(read(capsys, *pictures, line=True)[0]) == 4
 
 
+def test_pictures_as_large_as_may_be(tmp_path):
+    "Nine thousand pixels high and wide, of four colours or of 32 bits: two gigabytes are enough. More pixels are refused."
+    ink = np.full((9400, 9400), 230, np.uint8)
+    ink[3000:6500, 4500:5000] = 20
+    pictures = [save(Image.fromarray(ink).convert('RGBA'), tmp_path/'rgba.png'), save(Image.fromarray(ink).convert('CMYK'), tmp_path/'cmyk.jpg'),
+                save(Image.fromarray(ink.astype(np.float32)), tmp_path/'float.tiff', compression='tiff_deflate')]
+    huge = save(Image.new('L', (10_000, 10_000)), tmp_path/'huge.png')
+    status, out, err = run('mnist_predict', *pictures, huge, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000,)*2))
+    assert [line.split(' (')[0] for line in out.splitlines()[:3]] == [f'{p}: 1' for p in pictures], err
+    assert status == 1 and 'far too large' in out.splitlines()[3] and not err
+
+
 @pytest.mark.parametrize('kind', ['PNG', 'JPEG', 'GIF', 'TIFF', 'WEBP', 'BMP', 'PPM'])
 def test_damaged_files(seven, kind, tmp_path, capsys):
     "Files with random bytes changed, cut off or put in: an answer or a reason for each, and nothing else."
-    random, data, files = np.random.default_rng(0), io.BytesIO(), []
+    random, data, files = np.random.default_rng(None if THOROUGH else 0), io.BytesIO(), []
     seven.resize((120, 110)).save(data, kind)
-    for n in range(40):
+    for n in range(1000 if THOROUGH else 40):
         damaged = bytearray(data.getvalue())
         for _ in range(random.integers(1, 20)): damaged[random.integers(len(damaged) if n % 2 else 64)] = random.integers(256)
         if n % 5 == 0: del damaged[random.integers(len(damaged)):]
@@ -106,8 +118,8 @@ def test_damaged_weights(tmp_path):
     whole = read_network()
     from importlib.resources import files
     content = files('mnist_nb').joinpath('pretrained.npz').read_bytes()
-    random = np.random.default_rng(0)
-    for n in range(40):
+    random = np.random.default_rng(None if THOROUGH else 0)
+    for n in range(400 if THOROUGH else 40):
         damaged = bytearray(content)
         if n % 2: del damaged[random.integers(len(damaged)):]
         else: damaged[random.integers(len(damaged))] ^= 1 << random.integers(8)
