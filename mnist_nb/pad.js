@@ -2,12 +2,12 @@
 const SIDE = 280, PEN = 20, STEP = 10;
 
 const CSS = `
-.mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: #1a1a1a; background: #fff; padding: 12px; max-width: 100%; box-sizing: border-box; }
+.mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: inherit; margin-bottom: 24px; max-width: 100%; }
 .mnist-pad canvas { border: 1px solid #767676; border-radius: 4px; display: block; background: #fff; }
 .mnist-pad .paper { width: 280px; max-width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair; }
 .mnist-pad .seen { width: 84px; height: 84px; image-rendering: pixelated; background: #000; }
 .mnist-pad :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
-.mnist-pad button { font: inherit; padding: 4px 14px; margin: 8px 8px 0 0; border: 1px solid #767676; border-radius: 4px; background: #f2f2f2; color: #1a1a1a; cursor: pointer; }
+.mnist-pad button { font: inherit; padding: 4px 14px; margin: 8px 8px 0 0; border: 1px solid #767676; border-radius: 4px; background: none; color: inherit; cursor: pointer; }
 .mnist-pad .answer { font-size: 22px; font-weight: 600; margin: 0 0 8px; min-height: 1.4em; }
 .mnist-pad table { border-collapse: collapse; margin: 8px 0 0; width: 250px; table-layout: fixed; font-size: 13px; display: table; }
 .mnist-pad th, .mnist-pad td { padding: 1px 4px; border: 0; text-align: right; font-variant-numeric: tabular-nums; background: none; }

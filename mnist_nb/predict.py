@@ -185,7 +185,7 @@ def mnist_predict(
     except (RuntimeError, ValueError) as e: sys.exit(f'error: {e}')
     failed = False
     for name in files:
-        source = BytesIO(sys.stdin.buffer.read()) if name == '-' else name
+        source = BytesIO(sys.stdin.buffer.read(200_000_000)) if name == '-' else name
         try: text, result = (_read_line if line else _read_one)(source, network)
         except ImageError as e:
             failed, reason = True, str(e).removeprefix(f'{name}: ').removeprefix(f'{name} ')

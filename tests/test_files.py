@@ -68,7 +68,7 @@ def test_idx(tmp_path_factory, content):
     if plain[:4] in (b'\0\0\x08\x01', b'\0\0\x08\x03') and len(plain) >= 4 + 4*plain[3]:
         shape = struct.unpack(f'>{plain[3]}I', plain[4:4 + 4*plain[3]])
         pixels = plain[4 + 4*plain[3]:]
-        right = len(pixels) == np.prod(shape, dtype=object) <= _LARGEST
+        right = len(pixels) == np.prod(shape, dtype=object) <= _LARGEST and max(shape) <= _LARGEST
     assert (array is not None) == right
     if right: assert array.dtype == np.uint8 and array.shape == shape and array.tobytes() == pixels
     assert memory <= allowed(content)

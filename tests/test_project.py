@@ -1,5 +1,6 @@
 "Notebooks, modules and README are in step."
 import json, os, re, shutil, subprocess, sys
+from configparser import ConfigParser
 from pathlib import Path
 import pytest
 from conftest import REPOSITORY
@@ -50,3 +51,26 @@ def test_stored_outputs_are_of_a_real_run(path):
     assert not [o for o in outputs if o['output_type'] == 'error']
     text = json.dumps([{k: v for k, v in o.items() if k != 'data'} for o in outputs])
     assert 'packaged sample' not in text and not re.search(r'/(home|root|Users)/', text)
+
+
+@pytest.mark.skipif(not (REPOSITORY/'.git').exists() or not shutil.which('git'), reason='this is no clone')
+def test_notebooks_start_on_colab(tmp_path):
+    "Their first cell fetches the book from where settings.ini says it is, installs it, and goes to its folder."
+    cells = {''.join(c['source']) for path in NOTEBOOKS if path.name != 'index.ipynb' for c in json.loads(path.read_text())['cells'][:2] if c['id'] == 'colab'}
+    assert len(cells) == 1
+    (tmp_path/'cell').write_text(cells.pop())
+    (tmp_path/'pip').write_text('#!/bin/sh\necho "$@" > pip.log\n')
+    (tmp_path/'pip').chmod(0o755)
+    settings = ConfigParser(delimiters=['='])
+    settings.read(REPOSITORY/'settings.ini', encoding='utf-8')
+    env = os.environ | dict(PATH=f'{tmp_path}{os.pathsep}{os.environ["PATH"]}', IPYTHONDIR=str(tmp_path), GIT_CONFIG_COUNT='1',
+                            GIT_CONFIG_KEY_0=f'url.{REPOSITORY}.insteadOf', GIT_CONFIG_VALUE_0=settings['DEFAULT']['git_url'])
+    code = """if True:
+        import os, sys
+        from IPython.core.interactiveshell import InteractiveShell
+        sys.modules['google.colab'] = os
+        InteractiveShell.instance().run_cell(open('cell').read()).raise_error()
+        assert os.path.exists('results') and os.path.exists('../mnist_nb/data.py'), os.getcwd()
+    """
+    subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=env, check=True)
+    assert (tmp_path/'pip.log').read_text() == 'install -q ./mnist_nb\n'

@@ -53,7 +53,7 @@ def test_page(browser, address, name, theme):
         page.set_viewport_size(dict(width=width, height=900))
         page.goto(address + name, wait_until='load')
         page.wait_for_timeout(300)
-        page.screenshot(path=shots/f'{name[:-5]}-{width}-{theme}.png')
+        page.screenshot(path=shots/f'{name[:-5]}-{width}-{theme}.png', full_page=True)
         assert page.evaluate('document.documentElement.scrollWidth') <= width
     assert page.evaluate('document.body.classList.contains("quarto-dark")') == (theme == 'dark')
     violations = Axe().run(page).response['violations']
@@ -85,4 +85,23 @@ def test_links_and_pictures(browser, address, name):
     assert '](http' not in page.locator('main').inner_text()
     without = page.evaluate('Array.from(document.querySelectorAll("main img"), e => [e.src, e.alt]).filter(([_, alt]) => !alt).map(([src]) => src)')
     assert not without
+    page.close()
+
+
+@pytest.mark.parametrize('name', PAGES or ['none'])
+def test_source_links_and_captions(browser, address, name):
+    "Each page leads to its source and, if it is a notebook of the path or a side room, to Colab; each figure has a caption and is spoken of."
+    page = browser.new_page()
+    page.goto(address + name)
+    links = page.eval_on_selector_all('.toc-actions a', 'links => links.map(a => [a.innerText.trim(), a.href])')
+    git_url = settings['DEFAULT']['git_url']
+    sources = {href.removeprefix(f'{git_url}/blob/main/') for text, href in links if text == 'View source'}
+    assert len(sources) == 1 and (REPOSITORY/min(sources)).is_file()
+    colab = {href for text, href in links if text == 'Open in Colab'}
+    numbered = {p.name.split('_', 1)[1].replace('.ipynb', '.html'): p.name for p in (REPOSITORY/'nbs').glob('0*.ipynb')}
+    assert colab == ({f'{git_url}/blob/main/nbs/{numbered[name]}'.replace('github.com', 'colab.research.google.com/github')} if name in numbered else set())
+    figures = page.eval_on_selector_all('.quarto-float', 'floats => floats.map(f => [f.id, f.querySelector("figcaption").innerText])')
+    references = set(page.eval_on_selector_all('a.quarto-xref', 'links => links.map(a => a.hash.slice(1))'))
+    assert references <= {id for id, _ in figures} and all(text.startswith('Figure') for _, text in figures)
+    assert page.eval_on_selector_all('.cell-output-display img', 'images => images.filter(i => !i.closest("figure")).length') <= (name == 'handwriting.html') # the card
     page.close()
