@@ -6,7 +6,7 @@ import pytest
 from conftest import THOROUGH, run, small_disk, start
 from mnist_nb.data import load_mnist
 from mnist_nb.evaluate import evaluate, mnist_evaluate, predict_probabilities
-from mnist_nb.train import RECIPES, RunError, load_network, mnist_train, read_config, read_history, train
+from mnist_nb.train import RECIPES, RunError, _StopOnSignal, keras, load_network, mnist_train, read_history, train
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
 EPOCHS = 8
@@ -98,16 +98,12 @@ def test_asked_to_stop(how, seed, tmp_path):
     assert_same(seed, tmp_path/'run')
 
 
-def test_asked_to_stop_after_the_last_epoch(seed, tmp_path):
-    "While the test images are read, once is enough."
-    shutil.copytree(seed, tmp_path/'run')
-    (tmp_path/'run/metrics.json').unlink()
-    process = start(*command(tmp_path/'run', '--resume'))
-    await_training(process)
-    time.sleep(.3)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and 'Traceback' not in err
+def test_signals_are_only_held_back_while_it_trains(tmp_path):
+    "After the last epoch, Ctrl-C is Python's again."
+    before, during = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)], []
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: during.append(signal.getsignal(signal.SIGINT)))
+    train(replace(RECIPES['seed'], epochs=1), load_mnist('sample'), tmp_path/'run', progress=False, callbacks=[_StopOnSignal(), note])
+    assert during[0] != before[0] and before == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
 
 
 def test_a_disk_that_is_full(seed, tmp_path):
@@ -240,7 +236,6 @@ def marked(tmp_path, layer):
     dict(module='keras.config', class_name='enable_unsafe_deserialization', config={}),
 ])
 def test_networks_that_would_run_code(layer, tmp_path):
-    import keras
     model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
     path = rewritten(model, with_layer(marked(tmp_path, layer)), tmp_path/'model.keras')
     with pytest.raises(RunError, match='model.keras cannot be loaded: it holds .*could run code'): load_network(path)
@@ -264,7 +259,6 @@ def test_lambdas_are_refused(before, tmp_path):
 
 
 def test_foreign_networks(tmp_path):
-    import keras
     path = tmp_path/'model.keras'
     keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(3)]).save(path)
     with pytest.raises(RunError, match=r'model.keras is another network: from \(None, 28, 28\) to \(None, 3\)'): load_network(path)
