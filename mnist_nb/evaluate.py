@@ -83,16 +83,18 @@ def evaluate_run(
     mnist, # Its test split is the exam
 )->dict: # `last` and `best`: what `evaluate` returns for either network, and `epoch`, counted from 1
     "Evaluate the last and the best network of a run on the test images."
-    from mnist_nb.train import RunError, load_network, read_config, read_history
+    from mnist_nb.data import steps_per_epoch
+    from mnist_nb.train import RunError, epochs_seen, load_network, read_config, read_history
     folder, config = Path(folder), read_config(folder)
     if mnist.is_sample and config['data']['checksums'] != mnist.checksums:
         raise RunError(f'{folder} learned from all of MNIST, and the test images of the sample are among '
                        'what it learned from. Name the full MNIST: --data, or MNIST_NB_DATA.')
-    val_loss, result = read_history(folder)['val_loss'], {}
-    best_epoch = int(val_loss.argmin()) + 1
-    for name, file, epoch in ('last', 'model.keras', len(val_loss)), ('best', 'best.keras', best_epoch):
-        probabilities = predict_probabilities(load_network(folder/file), mnist.test.images)
-        result[name] = dict(epoch=epoch, **evaluate(probabilities, mnist.test.labels))
+    steps, result = config.get('steps') or steps_per_epoch(mnist.train, config['recipe']['batch_size']), {}
+    read_history(folder) # says so if no epoch was finished
+    for name, file in ('last', 'model.keras'), ('best', 'best.keras'):
+        model = load_network(folder/file)
+        probabilities = predict_probabilities(model, mnist.test.images)
+        result[name] = dict(epoch=epochs_seen(model, steps), **evaluate(probabilities, mnist.test.labels))
     return result
 
 # %% ../nbs/03_evaluate.ipynb #format_run

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RECIPES', 'Recipe', 'FusedAdam', 'compile_mlp', 'RunError', 'replacing', 'write_json', 'write_table', 'read_history',
-           'environment', 'read_config', 'load_network', 'train', 'default_folder', 'plain_errors', 'examine',
-           'mnist_train']
+           'environment', 'read_config', 'load_network', 'epochs_seen', 'train', 'default_folder', 'plain_errors',
+           'examine', 'mnist_train']
 
 # %% ../nbs/02_train.ipynb #7fd16573
 import csv, json, math, os, platform, shutil, signal, sys, time, zipfile
@@ -156,12 +156,12 @@ def environment()->dict: # `versions` and `machine`
 
 def _config(recipe, mnist, seed):
     "What `config.json` holds: what the result depends on."
-    return dict(recipe=asdict(recipe), seed=seed,
+    return dict(recipe=asdict(recipe), seed=seed, steps=steps_per_epoch(mnist.train, recipe.batch_size),
                 data=dict(source=Path(mnist.source).name, checksums=mnist.checksums), **environment())
 
 def read_config(
     folder, # A run folder
-)->dict: # Recipe, seed, data, versions and machine
+)->dict: # Recipe, seed, steps of an epoch, data, versions and machine
     "The configuration of a run; raises `RunError` if `folder` holds none."
     path = Path(folder)/'config.json'
     if not path.is_file():
@@ -169,6 +169,7 @@ def read_config(
     try:
         config = json.loads(path.read_text())
         Recipe.from_dict(config['recipe']), config['seed'], config['data']['checksums']
+        if config.get('steps', 1) < 1: raise ValueError('an epoch has no steps')
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
         raise RunError(f'{path} is not the configuration of a run: {e!r:.200}.') from e
     return config
@@ -287,11 +288,18 @@ def _check_same_run(folder, config):
     if different: raise RunError(f'{folder} holds another run: {"; ".join(different)}. '
                                  'Ask for the same again, or choose another folder.')
 
+def epochs_seen(
+    model:keras.Model, # As `load_network` gives it
+    steps:int, # Batches in an epoch
+)->int: # 0 if it was saved without its optimizer
+    "How many whole epochs a network was trained for."
+    return int(model.optimizer.iterations.numpy())//steps if model.optimizer else 0
+
 def _load_last(folder, steps):
     "The model after the last whole epoch and the history up to it; None and no history if there is none yet."
     if not (folder/'model.keras').exists(): return None, []
     model, history = load_network(folder/'model.keras'), read_history(folder)
-    epochs = int(model.optimizer.iterations.numpy())//steps
+    epochs = epochs_seen(model, steps)
     if epochs > len(history['loss']):
         raise RunError(f'{folder}/history.csv has lost epochs: the network has seen {epochs}. Start again in another folder.')
     return model, [{k: float(history[k][n]) for k in _COLUMNS} for n in range(epochs)]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import THOROUGH, run, small_disk, start
 from mnist_nb.data import load_mnist
-from mnist_nb.evaluate import evaluate, mnist_evaluate, predict_probabilities
+from mnist_nb.evaluate import evaluate, evaluate_run, mnist_evaluate, predict_probabilities
 from mnist_nb.train import RECIPES, RunError, _StopOnSignal, keras, load_network, mnist_train, read_history, train
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
@@ -168,12 +168,21 @@ def test_resuming_with_other_data(seed, tmp_path):
 
 
 @pytest.mark.parametrize('content', ['', '[]', '{}', 'null', '"text"', '{"recipe": 3, "seed": 0, "data": {"checksums": {}}}', '{"recipe": {"unknown": 1}, "seed": 0}',
-                                     '['*100_000, '{"recipe": {"name": "seed"}, "seed": 0, "data": []}', '\0\1\2'])
+                                     '['*100_000, '{"recipe": {"name": "seed"}, "seed": 0, "data": []}', '\0\1\2',
+                                     '{"recipe": {"name": "seed"}, "seed": 0, "steps": 0, "data": {"checksums": {}}}'])
 def test_damaged_configurations(content, seed, tmp_path):
     shutil.copytree(seed, tmp_path/'run')
     (tmp_path/'run/config.json').write_text(content)
     for call in lambda: mnist_train(out=tmp_path/'run', resume=True, data='sample'), lambda: mnist_evaluate(tmp_path/'run', data='sample'):
         with pytest.raises(SystemExit, match='error: .*config.json is not the configuration of a run'): call()
+
+
+def test_killed_between_history_and_network(seed, tmp_path):
+    "The network tells its epoch itself: no figure gets the name of an epoch that it is not of."
+    shutil.copytree(seed, tmp_path/'run')
+    with (tmp_path/'run/history.csv').open('a') as f: f.write('9,.1,.9,.001,.9,1\n')
+    found, known = (evaluate_run(folder, load_mnist('sample')) for folder in (tmp_path/'run', seed))
+    assert found == known and found['last']['epoch'] == EPOCHS
 
 
 @pytest.mark.parametrize('content', ['', 'epoch,loss\n', 'a,b\n1,2\n', 'epoch,loss,accuracy,val_loss,val_accuracy,seconds\n1,.5,.9,.5,.9,1\n',
