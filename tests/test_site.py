@@ -93,15 +93,16 @@ def test_source_links_and_captions(browser, address, name):
     "Each page leads to its source and, if it is a notebook of the path or a side room, to Colab; each figure has a caption and is spoken of."
     page = browser.new_page()
     page.goto(address + name)
-    links = page.eval_on_selector_all('.toc-actions a', 'links => links.map(a => [a.innerText.trim(), a.href])')
+    links = page.eval_on_selector_all('.toc-actions a', 'links => links.map(a => [a.textContent.trim(), a.href])')
     git_url = settings['DEFAULT']['git_url']
     sources = {href.removeprefix(f'{git_url}/blob/main/') for text, href in links if text == 'View source'}
     assert len(sources) == 1 and (REPOSITORY/min(sources)).is_file()
     colab = {href for text, href in links if text == 'Open in Colab'}
+    assert not colab or page.locator('.toc-actions').count() == len([text for text, _ in links if text == 'Open in Colab'])
     numbered = {p.name.split('_', 1)[1].replace('.ipynb', '.html'): p.name for p in (REPOSITORY/'nbs').glob('0*.ipynb')}
     assert colab == ({f'{git_url}/blob/main/nbs/{numbered[name]}'.replace('github.com', 'colab.research.google.com/github')} if name in numbered else set())
-    figures = page.eval_on_selector_all('.quarto-float', 'floats => floats.map(f => [f.id, f.querySelector("figcaption").innerText])')
+    figures = page.eval_on_selector_all('.quarto-float[id]', 'floats => floats.map(f => [f.id, f.querySelector("figcaption").innerText])')
     references = set(page.eval_on_selector_all('a.quarto-xref', 'links => links.map(a => a.hash.slice(1))'))
-    assert references <= {id for id, _ in figures} and all(text.startswith('Figure') for _, text in figures)
+    assert references == {id for id, _ in figures} and all(text.startswith('Figure') for _, text in figures)
     assert page.eval_on_selector_all('.cell-output-display img', 'images => images.filter(i => !i.closest("figure")).length') <= (name == 'handwriting.html') # the card
     page.close()
