@@ -293,15 +293,16 @@ def epochs_seen(
     steps:int, # Batches in an epoch
 )->int: # 0 if it was saved without its optimizer
     "How many whole epochs a network was trained for."
-    return int(model.optimizer.iterations.numpy())//steps if model.optimizer else 0
+    return int(model.optimizer.iterations.numpy())//steps if getattr(model, 'optimizer', None) else 0
 
 def _load_last(folder, steps):
     "The model after the last whole epoch and the history up to it; None and no history if there is none yet."
     if not (folder/'model.keras').exists(): return None, []
     model, history = load_network(folder/'model.keras'), read_history(folder)
     epochs = epochs_seen(model, steps)
-    if epochs > len(history['loss']):
-        raise RunError(f'{folder}/history.csv has lost epochs: the network has seen {epochs}. Start again in another folder.')
+    if not 0 < epochs <= len(history['loss']):
+        raise RunError(f"{folder} is damaged: its network has seen {epochs} epochs, its history.csv {len(history['loss'])}. "
+                       'Start again in another folder.')
     return model, [{k: float(history[k][n]) for k in _COLUMNS} for n in range(epochs)]
 
 # %% ../nbs/02_train.ipynb #train

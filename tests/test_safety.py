@@ -6,6 +6,7 @@ import pytest
 from conftest import THOROUGH, run, small_disk, start
 from mnist_nb.data import load_mnist
 from mnist_nb.evaluate import evaluate, evaluate_run, mnist_evaluate, predict_probabilities
+from mnist_nb.model import build_mlp
 from mnist_nb.train import RECIPES, RunError, _StopOnSignal, keras, load_network, mnist_train, read_history, train
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
@@ -183,6 +184,12 @@ def test_killed_between_history_and_network(seed, tmp_path):
     with (tmp_path/'run/history.csv').open('a') as f: f.write('9,.1,.9,.001,.9,1\n')
     found, known = (evaluate_run(folder, load_mnist('sample')) for folder in (tmp_path/'run', seed))
     assert found == known and found['last']['epoch'] == EPOCHS
+
+
+def test_a_network_without_its_optimizer(seed, tmp_path):
+    shutil.copytree(seed, tmp_path/'run')
+    build_mlp().save(tmp_path/'run/model.keras')
+    with pytest.raises(SystemExit, match='error: .*its network has seen 0 epochs'): mnist_train(out=tmp_path/'run', resume=True, data='sample')
 
 
 @pytest.mark.parametrize('content', ['', 'epoch,loss\n', 'a,b\n1,2\n', 'epoch,loss,accuracy,val_loss,val_accuracy,seconds\n1,.5,.9,.5,.9,1\n',
