@@ -1,4 +1,4 @@
-import os, shutil, subprocess, sys
+import os, shutil, struct, subprocess, sys
 from contextlib import contextmanager
 from pathlib import Path
 import pytest
@@ -11,6 +11,20 @@ settings.register_profile('usual', max_examples=300, derandomize=True, deadline=
 settings.register_profile('thorough', max_examples=10_000, deadline=None)
 settings.load_profile('thorough' if THOROUGH else 'usual')
 chromium = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+
+
+def idx(shape, content):
+    "The bytes of an IDX file."
+    return struct.pack(f'>BBBB{len(shape)}I', 0, 0, 8, len(shape), *shape) + content
+
+
+@pytest.fixture(scope='session')
+def full():
+    "The full MNIST as arrays, where it is at hand."
+    from mnist_nb.data import _read_source, load_mnist
+    mnist = load_mnist()
+    if mnist.is_sample: pytest.skip('the full MNIST is not at hand')
+    return _read_source(mnist.source)[0]
 
 
 @pytest.fixture

@@ -1,22 +1,19 @@
 "Downloads that go wrong, against a server on this machine, and caches that do."
-import hashlib, http.server, io, itertools, os, signal, socket, struct, subprocess, sys, threading, time
+import hashlib, http.server, io, os, socket, struct, subprocess, sys, threading, time
 from pathlib import Path
 import numpy as np
 import pytest
 from conftest import small_disk
-from mnist_nb.data import _read_folder, load_mnist, read_npz
+from mnist_nb.data import load_mnist
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
 
 
 @pytest.fixture(scope='module')
-def content():
+def content(full):
     "A mnist.npz."
-    mnist = load_mnist()
-    if mnist.is_sample: pytest.skip('the full MNIST is not at hand')
-    source = Path(mnist.source)
     file = io.BytesIO()
-    np.savez_compressed(file, **(_read_folder(source) if source.is_dir() else read_npz(source)))
+    np.savez_compressed(file, **full)
     return file.getvalue()
 
 

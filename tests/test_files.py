@@ -2,13 +2,11 @@
 import gzip, io, os, struct, subprocess, sys, tracemalloc, zipfile
 import numpy as np
 import pytest
+from conftest import idx
 from hypothesis import given, strategies as st
 from mnist_nb.data import _LARGEST, DataError, load_mnist, read_idx, read_npz
 
 KEYS = 'x_train', 'y_train', 'x_test', 'y_test'
-
-
-def idx(shape, content): return struct.pack(f'>BBBB{len(shape)}I', 0, 0, 8, len(shape), *shape) + content
 
 
 @st.composite

@@ -1,6 +1,5 @@
 "The drawing pad in a real JupyterLab, in a headless Chromium: strokes are drawn, the label comes back."
 import json, os, re, socket, subprocess, sys, time
-from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 import pytest
