@@ -152,6 +152,7 @@ def save_plots(
     kernel:np.ndarray, # The hidden layer's weights, as for `plot_weights`
 )->list: # The files
     "Draw every picture of a run and save it as PNG."
+    from mnist_nb.train import replacing # only here, since it brings TensorFlow, which the pictures do without
     figures = dict(history=plot_history(history),
                    predictions=plot_predictions(images[:6], probabilities[:6], labels[:6]),
                    mistakes=plot_mistakes(images, probabilities, labels),
@@ -159,6 +160,6 @@ def save_plots(
                    weights=plot_weights(kernel), reliability=plot_reliability(probabilities, labels))
     paths = [Path(folder)/f'{name}.png' for name in figures]
     for fig, path in zip(figures.values(), paths):
-        fig.savefig(path, dpi=150)
+        with replacing(path) as part: fig.savefig(part, dpi=150)
         plt.close(fig)
     return paths
