@@ -272,22 +272,23 @@ def make_batches(
     epochs:int=1, # The epoch to stop before, counted from 0
     first_epoch:int=0, # The epoch to start with
     seed:int=0, # With the epoch's number, fixes the order
-    shuffle:bool=True, # False: in the order of `split`
+    shuffle:bool=True, # False: in the order of `split`, and the last batch may be smaller
 ): # A `tf.data.Dataset` of `(images, labels)`, float32 `(batch_size, 28, 28)` and int64 `(batch_size,)`
     "Batches of `split`, epoch after epoch, each in an order of its own that depends on `seed` and epoch only."
     with quiet_stderr(): import tensorflow as tf # takes seconds, so only who needs it waits for it
     images, labels, seed = tf.constant(split.images), tf.constant(split.labels), tf.constant(seed, tf.int64)
-    options = tf.data.Options()
+    steps, options = steps_per_epoch(split, batch_size), tf.data.Options()
     options.autotune.enabled = False
     def one_epoch(epoch):
         order = tf.range(len(split))
-        if shuffle: order = tf.random.experimental.stateless_shuffle(order, seed=tf.stack([seed, epoch]))
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        if shuffle:
+            order = tf.random.experimental.stateless_shuffle(order, seed=tf.stack([seed, epoch]))
+            order = tf.gather(order, tf.range(steps*batch_size) % len(split))
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=shuffle)
     return (tf.data.Dataset.range(first_epoch, epochs)
             .flat_map(one_epoch)
             .map(lambda i: (tf.gather(images, i), tf.gather(labels, i)))
-            .apply(tf.data.experimental.assert_cardinality((epochs - first_epoch) * steps_per_epoch(split, batch_size)))
-            .prefetch(4)
+            .apply(tf.data.experimental.assert_cardinality((epochs - first_epoch)*steps))
             .with_options(options))
 
 def steps_per_epoch(
