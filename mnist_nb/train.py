@@ -65,6 +65,15 @@ RECIPES = {r.name: r for r in [
            deformation=Deformation(rotation=3., scale=.1, shear=.03, shift=.5, displacement=.4)),
 ]}
 
+# %% ../nbs/02_train.ipynb #output_product
+@tf.custom_gradient
+def _output_product(hidden, kernel):
+    "`hidden @ kernel`, with the gradient of `kernel` by way of its transpose."
+    def gradient(upstream):
+        lying = tf.matmul(tf.pad(upstream, ((0, 0), (0, 1))), hidden, transpose_a=True)[:-1]
+        return tf.matmul(upstream, kernel, transpose_b=True), tf.transpose(lying)
+    return tf.matmul(hidden, kernel), gradient
+
 # %% ../nbs/02_train.ipynb #Learner
 @keras.saving.register_keras_serializable('mnist_nb')
 class Learner(keras.Sequential):
@@ -81,7 +90,7 @@ class Learner(keras.Sequential):
         hidden, output = self.layers[-2:]
         for batch in tf.range(len(labels)):
             with tf.GradientTape() as tape:
-                logits = output(hidden(inputs[batch]))
+                logits = _output_product(hidden(inputs[batch]), tf.convert_to_tensor(output.kernel)) + output.bias
                 loss = self.compute_loss(y=labels[batch], y_pred=logits)
             self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
             for metric in self.metrics:
