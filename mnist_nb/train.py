@@ -90,7 +90,7 @@ class Learner(keras.Sequential):
         hidden, output = self.layers[-2:]
         for batch in tf.range(len(labels)):
             with tf.GradientTape() as tape:
-                logits = _output_product(hidden(inputs[batch]), tf.convert_to_tensor(output.kernel)) + output.bias
+                logits = _output_product(hidden(inputs[batch]), output.kernel) + output.bias
                 loss = self.compute_loss(y=labels[batch], y_pred=logits)
             self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
             for metric in self.metrics:
