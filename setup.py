@@ -22,7 +22,7 @@ setup(
     packages=find_packages(include=['mnist_nb', 'mnist_nb.*']),
     package_data={'mnist_nb': ['*.npz', '*.js']},
     install_requires=settings['requirements'].split(),
-    extras_require={extra: settings[f'{extra}_requirements'].split() for extra in ('dev', 'sweep')},
+    extras_require={k.removesuffix('_requirements'): v.split() for k, v in settings.items() if k.endswith('_requirements')},
     entry_points={'console_scripts': settings['console_scripts'].split(),
                   'nbdev': [f"{settings['lib_path']}={settings['lib_path']}._modidx:d"]},
 )

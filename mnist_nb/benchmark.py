@@ -128,12 +128,15 @@ def run_process(
     if Path('/proc/self/status').exists():
         code += r'; import re; print("peak", 1024*int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1]))'
     start, result = time.perf_counter(), {}
-    with subprocess.Popen([sys.executable, '-W', 'ignore', '-c', code], stdout=subprocess.PIPE, text=True) as process:
+    with (tempfile.TemporaryFile('w+') as errors,
+          subprocess.Popen([sys.executable, '-W', 'ignore', '-c', code], stdout=subprocess.PIPE, stderr=errors, text=True) as process):
         for line in process.stdout:
             if found := re.match(r'test accuracy ([\d.]+)%', line):
                 result |= dict(seconds=round(time.perf_counter() - start, 2), accuracy=round(float(found[1])/100, 4))
             if found := re.match(r'peak (\d+)', line): result['peak'] = int(found[1])
-    if process.returncode: raise RuntimeError(f'the process failed: {code}')
+        if process.wait():
+            errors.seek(0)
+            raise RuntimeError(f'the process failed: {code}\n{errors.read()[-2000:]}')
     return result
 
 def train_process(

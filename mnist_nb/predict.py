@@ -7,23 +7,24 @@ __all__ = ['NetworkError', 'Network', 'read_network', 'fit_score', 'Predictions'
            'drawing_pad']
 
 # %% ../nbs/06_predict.ipynb #7897ceda
-import sys
+import glob, hashlib, os, sys
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import lru_cache
 from io import BytesIO
 from json import dumps
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 import numpy as np
-from fastcore.script import Param, call_parse
+from fastcore.script import call_parse
+from PIL import Image
 import mnist_nb
-from .data import direction_features, warp
-from .handwriting import ImageError, find_digits, normalize_digit
+from .data import DataError, direction_features, read_weights, until_closed, warp
+from .handwriting import _name, ImageError, count_pages, find_digits, normalize_digit
 
 _PACKAGE = Path(mnist_nb.__file__).parent
 
 # %% ../nbs/06_predict.ipynb #Network
-class NetworkError(ValueError):
+class NetworkError(DataError):
     "A network cannot be used; the message says what is wrong with it."
 
 @dataclass(frozen=True, eq=False)
@@ -71,19 +72,24 @@ class Network:
         return hidden @ self.logits_kernel + self.logits_bias
 
 # %% ../nbs/06_predict.ipynb #read_network
-@cache
+@lru_cache(maxsize=8)
+def _read_network(path, *stamp):
+    "The network in a file, read again when its `stamp` has changed."
+    names = [f.name for f in fields(Network)]
+    try: return Network(**{k: a.item() if a.ndim == 0 else a for k, a in read_weights(path, names).items()})
+    except NetworkError as e: raise NetworkError(f'{path}: {e}') from None
+    except (AttributeError, TypeError, ValueError, ZeroDivisionError) as e: # what is damaged has anything in it
+        raise NetworkError(f'{path} is not a file that mnist_pretrained wrote: {e!s:.300}') from e
+
 def read_network(
     path=None, # A `.npz` file that `mnist_pretrained` wrote; default: the network that comes with the package
 )->Network:
     "Read a network; raises `NetworkError` if the file does not hold one."
     path = Path(path or _PACKAGE/'pretrained.npz')
-    try:
-        with np.load(path) as file:
-            return Network(**{f.name: file[f.name].item() if file[f.name].ndim == 0 else file[f.name] for f in fields(Network)})
+    try: stamp = path.stat()
     except FileNotFoundError: raise NetworkError(f'{path} does not exist. Check the path.') from None
-    except NetworkError as e: raise NetworkError(f'{path}: {e}') from None
-    except Exception as e: # damaged archives raise many kinds
-        raise NetworkError(f'{path} is not a file that mnist_pretrained wrote ({e}).') from e
+    except (OSError, ValueError) as e: raise NetworkError(f'{path} cannot be read: {e}.') from e
+    return _read_network(path, stamp.st_mtime_ns, stamp.st_size)
 
 # %% ../nbs/06_predict.ipynb #fit_score
 def _energy(logits): return np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1)) + logits.max(1)
@@ -136,12 +142,19 @@ def predict(
     return Predictions(logits.argmax(1), np.exp(logits - energy[:, None]), scores, scores >= network.threshold)
 
 # %% ../nbs/06_predict.ipynb #mnist_pretrained
-def _read_run(run, data=None):
-    "The last network of a run folder, completed with its score."
+def _complete(path, data=None):
+    "The network in a file of a run folder, completed with its score, and the MNIST that this was done with."
     from mnist_nb.data import load_mnist
     from mnist_nb.model import pretrained_fields
     from mnist_nb.train import load_network
-    return fit_score(pretrained_fields(load_network(Path(run)/'model.keras')), load_mnist(data))
+    parts, mnist = pretrained_fields(load_network(path)), load_mnist(data)
+    return fit_score(parts, mnist), mnist
+
+def _save(path, network, kind, **more):
+    "Write a network with arrays of one kind, and what else is to be kept."
+    from mnist_nb.train import replacing
+    arrays = {f.name: np.asarray(getattr(network, f.name)) for f in fields(network)}
+    with replacing(path) as part: np.savez(part, **{k: a.astype(kind) if a.ndim else a for k, a in arrays.items()}, **more)
 
 @call_parse
 def mnist_pretrained(
@@ -150,22 +163,37 @@ def mnist_pretrained(
     data:str=None, # Folder or file with MNIST, or 'sample' (default: as for mnist_train)
 ):
     "Keep the last network of a run, in half precision, as the one that comes with the package."
-    from mnist_nb.train import plain_errors, replacing
-    with plain_errors(), replacing(Path(out or _PACKAGE/'pretrained.npz')) as part:
-        network = _read_run(run, data)
-        def half(value): return value.astype(np.float16) if np.ndim(value) else value
-        np.savez(part, **{f.name: half(getattr(network, f.name)) for f in fields(network)})
+    from mnist_nb.train import plain_errors
+    with plain_errors(): _save(Path(out or _PACKAGE/'pretrained.npz'), _complete(Path(run)/'model.keras', data)[0], np.float16)
 
 # %% ../nbs/06_predict.ipynb #mnist_predict
-def _read_one(source, network):
-    p = predict(normalize_digit(source)[None], network)
+def _read_run(run, best=False):
+    "The last or the best network of a run folder, completed with its score, which is kept beside it."
+    path = Path(run)/('best.keras' if best else 'model.keras')
+    if not path.is_file(): raise NetworkError(f'{run} holds no network: there is no {path}.')
+    kept, stamp = path.with_suffix('.npz'), hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        if read_weights(kept, ['source'])['source'] == stamp: return read_network(kept)
+    except DataError: pass # it is not there yet, or damaged, and made anew
+    print(f'{path}: finding out what is no digit for this network ...', file=sys.stderr, flush=True)
+    from mnist_nb.train import read_config
+    checksums = read_config(run)['data']['checksums']
+    network, mnist = _complete(path)
+    if mnist.checksums != checksums: print('It learned from other data than are here, so this is not kept.', file=sys.stderr)
+    else:
+        try: _save(kept, network, np.float32, source=stamp)
+        except OSError as e: print(f'{kept} could not be written ({e.strerror}), so this is not kept.', file=sys.stderr)
+    return network
+
+def _read_one(source, network, **kwargs):
+    p = predict(normalize_digit(source, **kwargs)[None], network)
     label = int(p.labels[0])
     text = f'{label} ({p.probabilities[0, label]:.1%})' if p.is_digit[0] else 'not a digit'
     return text, dict(label=label, is_digit=bool(p.is_digit[0]), score=round(float(p.scores[0]), 3),
                       probabilities=[round(float(q), 5) for q in p.probabilities[0]])
 
-def _read_line(source, network):
-    images, boxes = zip(*find_digits(source))
+def _read_line(source, network, **kwargs):
+    images, boxes = zip(*find_digits(source, **kwargs))
     p = predict(np.stack(images), network)
     sure = p.probabilities.max(1)
     text = ''.join(str(label) if good else '?' for label, good in zip(p.labels, p.is_digit))
@@ -173,24 +201,61 @@ def _read_line(source, network):
               for label, q, good, box in zip(p.labels, sure, p.is_digit, boxes)]
     return f'{text} ({sure.min():.1%} or more each)', dict(text=text, digits=digits)
 
+# %% ../nbs/06_predict.ipynb #predict_command
+def _files(arguments):
+    "The files that arguments stand for: a folder for the pictures in it, and a pattern for what it matches."
+    for name in map(os.fspath, arguments):
+        if name != '-' and os.path.isdir(name):
+            kinds = {*Image.registered_extensions(), '.heic', '.heif', '.svg'}
+            inside = sorted(n for n in os.listdir(name) if not n.startswith('.'))
+            others = [n for n in inside if os.path.splitext(n)[1].lower() not in kinds]
+            if others: print(f'{name}: not read, since not named as pictures are: {", ".join(others)[:200]}', file=sys.stderr)
+            yield from [os.path.join(name, n) for n in inside if n not in others] or [os.path.join(name, '*')]
+        elif glob.has_magic(name) and not os.path.exists(name): yield from sorted(glob.glob(name)) or [name]
+        else: yield name
+
+def _answers(name, read, network):
+    "For each page of a picture: what to call it, a text, and a dictionary."
+    source, called = BytesIO(sys.stdin.buffer.read(200_000_000)) if name == '-' else name, _name(name)
+    try: pages = count_pages(source)
+    except ImageError: pages = 1 # that it cannot be read, reading will say
+    for page in range(pages):
+        try: text, result = read(source, network, page=page)
+        except ImageError as e:
+            text = str(e).removeprefix(f'{called}: ').removeprefix(f'{called} ')
+            result = dict(error=text)
+        except Exception as e: # the other pictures are read all the same
+            text = f'cannot be read, by a fault of mnist_nb: {e!r:.300}. Please report it.'
+            result = dict(error=text)
+        if pages == 1: yield called, text, result
+        else: yield f'{called}, page {page + 1} of {pages}', text, dict(page=page + 1, pages=pages, **result)
+
+_HELP = 'Pictures of digits, or folders of them; - is the standard input'
+try:
+    from fastcore.script import Param
+    _Files = Param(_HELP, nargs='+')
+except ImportError: _Files = Annotated[str, _HELP, dict(nargs='+')] # fastcore 2 has no `Param`
+
 @call_parse
 def mnist_predict(
-    files:Param('Pictures of digits; - is the standard input', nargs='+'),
+    files:_Files,
     line:bool=False, # Read all digits in a picture, in reading order
     json:bool=False, # Print a JSON object for each picture
     model:str=None, # A run folder, or a file that mnist_pretrained wrote (default: the network of the package)
+    best:bool=False, # Of a run folder, take the network of the best epoch, not of the last
 ):
     "Read handwritten digits from pictures."
-    try: network = _read_run(model) if model and Path(model).is_dir() else read_network(model)
-    except (RuntimeError, ValueError) as e: sys.exit(f'error: {e}')
+    is_run = model and os.path.isdir(model)
+    if best and not is_run: sys.exit('error: --best needs a run folder: --model RUN --best.')
+    try: network = _read_run(model, best) if is_run else read_network(model)
+    except (OSError, RuntimeError, ValueError) as e: sys.exit(f'error: {e}')
+    if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='backslashreplace') # a name may hold anything
     failed = False
-    for name in files:
-        source = BytesIO(sys.stdin.buffer.read(200_000_000)) if name == '-' else name
-        try: text, result = (_read_line if line else _read_one)(source, network)
-        except ImageError as e:
-            failed, reason = True, str(e).removeprefix(f'{name}: ').removeprefix(f'{name} ')
-            text, result = reason, dict(error=reason)
-        print(dumps(dict(file=name, **result)) if json else f'{name}: {text}', flush=True)
+    with until_closed():
+        for name in _files(files):
+            for called, text, result in _answers(name, _read_line if line else _read_one, network):
+                failed |= 'error' in result
+                print(dumps(dict(file=_name(name), **result)) if json else f'{called}: {text}', flush=True)
     if failed: sys.exit(1)
 
 # %% ../nbs/06_predict.ipynb #drawing_pad
@@ -199,7 +264,7 @@ def drawing_pad(
 ): # A widget with `label` (None if it is no digit), `probabilities` `(10,)` and `image` `(28, 28)`
     "A pad for JupyterLab to draw a digit on, which is read while it is drawn."
     try: import anywidget, traitlets
-    except ImportError: raise ImportError("the pad needs anywidget. Install it: pip install -e '.[dev]'.") from None
+    except ImportError: raise ImportError("the pad needs anywidget. Install it: pip install 'mnist_nb[pad]'") from None
 
     class Pad(anywidget.AnyWidget):
         _esm = _PACKAGE/'pad.js'

@@ -1,9 +1,9 @@
 "Where MNIST comes from, and what is refused."
-import gzip, subprocess, sys
+import gzip, os, subprocess, sys
 import numpy as np
 import pytest
-from conftest import idx
-from mnist_nb.data import _IDX_NAMES, DataError, MNIST_CHECKSUMS, _read_sample, load_mnist
+from conftest import POSIX, idx
+from mnist_nb.data import _IDX_NAMES, DataError, MNIST_CHECKSUMS, _read_sample, _replace, import_keras, load_mnist
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
 
@@ -72,6 +72,51 @@ def test_mixed_up_files(full, tmp_path):
         array = full[key.replace('y_test', 'y_train')]
         (tmp_path/name).write_bytes(idx(array.shape, array.tobytes()))
     with pytest.raises(DataError, match='sizes disagree.*t10k-labels'): load_mnist(tmp_path)
+
+
+PROGRAM = "import sys, mnist_nb.model as m; print('made', m.keras.config.backend()); m.build_mlp(8)"
+
+
+def test_another_backend_of_keras():
+    "TensorFlow is used, and it is said, whether the other one is installed or not."
+    done = subprocess.run([sys.executable, '-c', PROGRAM], env=os.environ | dict(KERAS_BACKEND='jax'), capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == 'made tensorflow\n' and 'KERAS_BACKEND is jax, but mnist_nb needs TensorFlow' in done.stderr
+
+
+def test_another_backend_in_the_home_folder(tmp_path):
+    (tmp_path/'keras.json').write_text('{"backend": "jax"}')
+    done = subprocess.run([sys.executable, '-c', PROGRAM], env=os.environ | dict(KERAS_HOME=str(tmp_path)), capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == 'made tensorflow\n'
+
+
+def test_keras_with_another_backend_already(monkeypatch):
+    import keras
+    monkeypatch.setattr(keras.config, 'backend', lambda: 'torch')
+    with pytest.raises(ImportError, match='here it does with torch. Start Python again with the environment variable KERAS_BACKEND=tensorflow'): import_keras()
+
+
+@pytest.mark.skipif(not POSIX, reason='as a shell of POSIX closes it')
+def test_standard_error_may_be_closed():
+    done = subprocess.run(['sh', '-c', f'{sys.executable} -c "{PROGRAM}" 2>&-'], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == 'made tensorflow\n'
+
+
+def test_windows_refuses_to_replace_what_is_open(tmp_path, monkeypatch):
+    "It is tried again, and what was to be written is lost only if that goes on."
+    (tmp_path/'part').write_text('new')
+    (tmp_path/'file').write_text('old')
+    tries, usual = [], os.replace
+    def refuse(part, path):
+        tries.append(part)
+        if len(tries) < 3: raise PermissionError(13, 'in use')
+        usual(part, path)
+    monkeypatch.setattr('os.replace', refuse)
+    monkeypatch.setattr('time.sleep', lambda seconds: None)
+    with pytest.raises(PermissionError): _replace(tmp_path/'part', tmp_path/'file')
+    assert (tmp_path/'file').read_text() == 'old' and len(tries) == 1
+    monkeypatch.setattr('sys.platform', 'win32')
+    _replace(tmp_path/'part', tmp_path/'file')
+    assert (tmp_path/'file').read_text() == 'new' and len(tries) == 3
 
 
 def test_data_needs_no_tensorflow():

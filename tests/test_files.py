@@ -2,7 +2,7 @@
 import gzip, io, os, struct, subprocess, sys, tracemalloc, zipfile
 import numpy as np
 import pytest
-from conftest import idx
+from conftest import POSIX, REPOSITORY, idx
 from hypothesis import given, strategies as st
 from mnist_nb.data import _LARGEST, DataError, load_mnist, read_idx, read_npz
 
@@ -136,6 +136,7 @@ def test_a_gzip_bomb(tmp_path):
     assert array is None and memory <= allowed(content)
 
 
+@pytest.mark.skipif(not POSIX, reason='these are things of POSIX')
 @pytest.mark.parametrize('read', [read_idx, read_npz, load_mnist])
 def test_what_is_no_file(read, tmp_path):
     "A folder, a pipe, a device, a link that leads nowhere or to itself, a name that cannot be: refused, and nobody waits."
@@ -147,6 +148,7 @@ def test_what_is_no_file(read, tmp_path):
         with pytest.raises(DataError): read(path)
 
 
+@pytest.mark.skipif(not POSIX, reason='permissions are those of POSIX')
 def test_what_may_not_be_read():
     "Tried as somebody who may not read the files."
     code = """if True:
@@ -164,3 +166,33 @@ def test_what_may_not_be_read():
             else: raise AssertionError(name)
     """
     subprocess.run([sys.executable, '-c', code], check=True)
+
+
+@pytest.mark.parametrize('bomb', ['hidden_kernel', 'hidden_bias', 'mean', 'activation'])
+def test_weights_take_memory_in_proportion(bomb, tmp_path):
+    "A small file with weights that are mostly zeros, or that asks for a wide network, is refused before anything is made of it."
+    from mnist_nb.model import load_pretrained
+    from mnist_nb.predict import read_network
+    with np.load(REPOSITORY/'mnist_nb'/'pretrained.npz') as whole: arrays = dict(whole)
+    zeros = dict(hidden_kernel=(392, 400_000), hidden_bias=(30_000_000,), mean=(40_000_000,), activation=())[bomb]
+    arrays[bomb] = np.zeros(zeros, 'U20000000' if bomb == 'activation' else np.float16)
+    np.savez_compressed(tmp_path/'bomb.npz', **arrays)
+    most = 25*(tmp_path/'bomb.npz').stat().st_size
+    for read in read_network, load_pretrained:
+        tracemalloc.start()
+        try:
+            if read is read_network or bomb != 'mean':
+                with pytest.raises(ValueError, match='bomb.npz.* claims the shape'): read(tmp_path/'bomb.npz')
+            assert tracemalloc.get_traced_memory()[1] < most
+        finally: tracemalloc.stop()
+
+
+def test_a_wide_network_is_refused_before_it_is_built(tmp_path):
+    "The bias alone, which fits into the file, asks for a kernel that does not."
+    from mnist_nb.model import load_pretrained
+    with np.load(REPOSITORY/'mnist_nb'/'pretrained.npz') as whole: arrays = dict(whole)
+    np.savez(tmp_path/'wide.npz', **arrays | dict(hidden_bias=np.zeros(2_000_000, np.float16)))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r'wide.npz.*hidden_kernel has shape \(392, 2048\) and should have \(392, 2000000\)'): load_pretrained(tmp_path/'wide.npz')
+    assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    tracemalloc.stop()

@@ -1,11 +1,12 @@
 "The command that reads digits: every picture gets an answer or a reason, whatever it is."
-import io, json, resource
+import base64, io, json, os
 import numpy as np
 import pytest
-from PIL import Image
-from conftest import THOROUGH, run
+from hypothesis import given, settings, strategies as st
+from PIL import Image, ImageDraw
+from conftest import POSIX, THOROUGH, run, start
 from mnist_nb.data import load_mnist
-from mnist_nb.handwriting import extract_ink, make_photo
+from mnist_nb.handwriting import ImageError, extract_ink, find_digits, make_photo, normalize_digit
 from mnist_nb.predict import NetworkError, mnist_predict, predict, read_network
 
 
@@ -44,7 +45,6 @@ def test_formats(seven, tmp_path, capsys):
         save(Image.fromarray(grey.astype(np.uint16)*257), tmp_path/'deep.png'),
         save(Image.fromarray(grey.astype(np.float32)), tmp_path/'float.tiff'),
         save(seven.rotate(90, expand=True), tmp_path/'turned.jpg', exif=turned),
-        save(seven, tmp_path/'animated.gif', save_all=True, append_images=[seven.rotate(90)]),
         save(seven.resize((3000, 2800)), tmp_path/'large.jpg')]
     lines, failed = read(capsys, *pictures)
     assert not failed and [line.split(' (')[0] for line in lines] == [f'{p}: 7' for p in pictures]
@@ -53,7 +53,7 @@ def test_formats(seven, tmp_path, capsys):
 def test_one_bad_file_does_not_stop_it(seven, tmp_path, capsys):
     good = save(seven, tmp_path/'good.png')
     bad = [save(Image.new('L', (1, 1)), tmp_path/'tiny.png'), save(Image.new('L', (80, 80), 200), tmp_path/'blank.png'),
-           save(Image.new('1', (20_000, 20_000)), tmp_path/'huge.png'), tmp_path, tmp_path/'absent.png', tmp_path/'empty.png',
+           save(Image.new('1', (20_000, 20_000)), tmp_path/'huge.png'), tmp_path/'absent.png', tmp_path/'empty.png',
            tmp_path/'cut.jpg']
     (tmp_path/'empty.png').touch()
     data = io.BytesIO()
@@ -61,7 +61,7 @@ def test_one_bad_file_does_not_stop_it(seven, tmp_path, capsys):
     (tmp_path/'cut.jpg').write_bytes(data.getvalue()[:len(data.getvalue())//2])
     lines, failed = read(capsys, *bad, good)
     assert failed and len(lines) == len(bad) + 1 and lines[-1].startswith(f'{good}: 7 (')
-    for path, line, reason in zip(bad, lines, ('blank', 'blank', 'far too large', 'cannot be read', 'does not exist', 'not a picture', 'truncated')):
+    for path, line, reason in zip(bad, lines, ('blank', 'blank', 'far too large', 'does not exist', 'not a picture', 'truncated')):
         assert line.startswith(f'{path}: ') and reason in line
     answers = [json.loads(line) for line in read(capsys, *bad, good, json=True)[0]]
     assert ['error' in a for a in answers] == [True]*len(bad) + [False] and answers[-1]['label'] == 7 and len(answers[-1]['probabilities']) == 10
@@ -81,9 +81,107 @@ def test_pictures_as_large_as_may_be(tmp_path):
     pictures = [save(Image.fromarray(ink).convert('RGBA'), tmp_path/'rgba.png'), save(Image.fromarray(ink).convert('CMYK'), tmp_path/'cmyk.jpg'),
                 save(Image.fromarray(ink.astype(np.float32)), tmp_path/'float.tiff', compression='tiff_deflate')]
     huge = save(Image.new('L', (10_000, 10_000)), tmp_path/'huge.png')
+    resource = pytest.importorskip('resource')
     status, out, err = run('mnist_predict', *pictures, huge, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000,)*2))
     assert [line.split(' (')[0] for line in out.splitlines()[:3]] == [f'{p}: 1' for p in pictures], err
     assert status == 1 and 'far too large' in out.splitlines()[3] and not err
+
+
+def test_all_pages(seven, tmp_path, capsys):
+    "Each page of a scan gets an answer of its own; what a phone adds to its photograph is no page."
+    blank = Image.new('RGB', seven.size, 'white')
+    scan = save(seven, tmp_path/'scan.tif', save_all=True, append_images=[blank, seven])
+    others = [save(seven, tmp_path/f'moving.{kind}', save_all=True, append_images=[seven.rotate(90)]) for kind in ('gif', 'png', 'webp')]
+    phone = save(seven, tmp_path/'phone.jpg', format='MPO', save_all=True, append_images=[seven.resize((40, 40))])
+    lines, failed = read(capsys, scan, *others, phone)
+    assert failed and [line.split(' (')[0] for line in lines[:3]] == [f'{scan}, page 1 of 3: 7', f'{scan}, page 2 of 3: the picture is blank.', f'{scan}, page 3 of 3: 7']
+    assert [line.split(':')[0] for line in lines[3:]] == [*(f'{p}, page {n} of 2' for p in others for n in (1, 2)), str(phone)]
+    answers = [json.loads(line) for line in read(capsys, scan, json=True)[0]]
+    assert [(a['file'], a['page'], a['pages']) for a in answers] == [(str(scan), n, 3) for n in (1, 2, 3)]
+    with pytest.warns(UserWarning, match='scan.tif has 3 pages, and only the first was read'): normalize_digit(scan)
+    with pytest.raises(ImageError, match='scan.tif has no page 3: it has 3, counted from 0'): normalize_digit(scan, page=3)
+
+
+def test_a_folder_and_a_pattern(seven, tmp_path, capsys):
+    "The pictures in a folder, in order; what is not read is named."
+    for name in 'b.png', 'a.JPG', 'c.heic', '.hidden.png', 'notes.txt': save(seven, tmp_path/name, format='PNG')
+    (tmp_path/'empty').mkdir()
+    (tmp_path/'c.heic').write_bytes(b'\0\0\0\x18ftypheic\0\0\0\0')
+    with pytest.raises(SystemExit): mnist_predict([str(tmp_path)])
+    out, err = capsys.readouterr()
+    assert [line.split(' (')[0] for line in out.splitlines()] == [f"{tmp_path/'a.JPG'}: 7", f"{tmp_path/'b.png'}: 7", f"{tmp_path/'c.heic'}: is not a picture that Pillow can read. It is a HEIC picture: `heif-convert`"]
+    assert err == f'{tmp_path}: not read, since not named as pictures are: empty, notes.txt\n'
+    assert [line.split(' (')[0] for line in read(capsys, tmp_path/'?.*G', tmp_path/'*.png')[0]] == [f"{tmp_path/'a.JPG'}: 7", f"{tmp_path/'b.png'}: 7"]
+    for nothing in tmp_path/'empty', tmp_path/'*.bmp': assert read(capsys, nothing)[1] and read(capsys, nothing)[0][0].endswith('does not exist. Check the path.')
+
+
+@pytest.mark.parametrize('content, way_out', [
+    (b'%PDF-1.4', 'pdftoppm'), (b'\0\0\0\x1cftypheix', 'heif-convert'), (b'\0\0\0\x1cftypmif1', 'pillow-heif'), (b'<svg xmlns="', 'rsvg-convert'),
+    (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF\n', 'Ghostscript'), (b'Dear Sir', 'Save it as PNG or JPEG')])
+def test_what_converts_it(content, way_out, tmp_path, capsys):
+    (tmp_path/'file').write_bytes(content)
+    lines, failed = read(capsys, tmp_path/'file')
+    assert failed and len(lines) == 1 and way_out in lines[0]
+
+
+def test_what_a_program_gives(seven, capsys):
+    "Bytes and the data URL of a canvas are read as files are; another text is quoted, but not at length."
+    content = io.BytesIO()
+    seven.save(content, 'PNG')
+    url = 'data:image/png;base64,' + base64.b64encode(content.getvalue()).decode()
+    for form in content.getvalue(), bytearray(content.getvalue()), url, url.replace('data', 'DATA'): assert (normalize_digit(form) == normalize_digit(content)).all()
+    [line], failed = read(capsys, url)
+    assert not failed and line.startswith(f'{url[:99]}…: 7 (') and json.loads(read(capsys, url, json=True)[0][0])['file'] == f'{url[:99]}…'
+    for wrong in url[22:], url[:60] + '!' + url[61:], 'data:nothing', 'x'*200, 'nul\0':
+        with pytest.raises(ImageError) as e: normalize_digit(wrong)
+        assert len(str(e.value)) < 250 and wrong[:99] in str(e.value)
+
+
+@pytest.mark.skipif(not POSIX, reason='these are things of POSIX')
+def test_what_is_no_file(tmp_path):
+    "Nobody waits for a pipe, and any name can be printed."
+    os.mkfifo(tmp_path/'pipe')
+    odd = os.fsencode(tmp_path) + b'/\xff.png'
+    status, out, err = run('mnist_predict', tmp_path/'pipe', tmp_path/'absent.png', os.fsdecode(odd), env=os.environ | dict(PYTHONIOENCODING='utf-8:strict'))
+    assert status == 1 and not err and [line.split(': ')[1] for line in out.splitlines()] == ['is no plain file, not a picture.'] + ['does not exist. Check the path.']*2
+
+
+def test_a_reader_that_has_had_enough(seven, tmp_path):
+    "As `head -1`: it ends quietly."
+    save(seven, tmp_path/'seven.png')
+    process = start('mnist_predict', *['seven.png']*200, cwd=tmp_path)
+    assert process.stdout.readline().startswith('seven.png: 7')
+    process.stdout.close()
+    assert process.stderr.read() == '' and process.wait(60) == 141
+
+
+def test_a_fault_of_ours_stops_nothing(seven, tmp_path, monkeypatch, capsys):
+    good, usual = save(seven, tmp_path/'good.png'), normalize_digit
+    def fails(source, **kwargs):
+        if 'bad' in source: raise IndexError('index -1')
+        return usual(source, **kwargs)
+    monkeypatch.setattr('mnist_nb.predict.normalize_digit', fails)
+    lines, failed = read(capsys, save(seven, tmp_path/'bad.png'), good)
+    assert failed and 'by a fault of mnist_nb' in lines[0] and 'index -1' in lines[0] and lines[1].startswith(f'{good}: 7')
+
+
+@given(st.data())
+@settings(max_examples=2_000 if THOROUGH else 60)
+def test_any_page(data):
+    "Frames, rules, desks, blots and noise of any size and darkness: an answer or a reason."
+    height, width = (data.draw(st.integers(1, 260)) for _ in 'hw')
+    page = Image.new('L', (width, height), data.draw(st.integers(0, 255)))
+    pen = ImageDraw.Draw(page)
+    for _ in range(data.draw(st.integers(0, 6))):
+        ends = sorted(data.draw(st.integers(-5, width + 5)) for _ in 'lr'), sorted(data.draw(st.integers(-5, height + 5)) for _ in 'tb')
+        box, grey, line = [ends[0][0], ends[1][0], ends[0][1], ends[1][1]], data.draw(st.integers(0, 255)), data.draw(st.integers(1, 20))
+        kind = data.draw(st.sampled_from(['frame', 'line', 'area', 'circle']))
+        if kind == 'line': pen.line(box, grey, line)
+        elif kind == 'circle': pen.ellipse(box, outline=grey, width=line)
+        else: pen.rectangle(box, fill=grey if kind == 'area' else None, outline=grey, width=line)
+    for read in normalize_digit, find_digits:
+        try: read(page)
+        except ImageError: pass
 
 
 @pytest.mark.parametrize('kind', ['PNG', 'JPEG', 'GIF', 'TIFF', 'WEBP', 'BMP', 'PPM'])
@@ -130,6 +228,18 @@ def test_damaged_weights(tmp_path):
         else: assert (network.hidden_kernel == whole.hidden_kernel).all() and network.threshold == whole.threshold
     np.savez(tmp_path/'pickle.npz', activation=np.array([print], object))
     with pytest.raises(NetworkError, match='pickle.npz'): read_network(tmp_path/'pickle.npz')
+
+
+def test_weights_that_have_changed(tmp_path):
+    "A network is read once, and again when its file is another."
+    from importlib.resources import files
+    path, content = tmp_path/'network.npz', files('mnist_nb').joinpath('pretrained.npz').read_bytes()
+    path.write_bytes(content)
+    first = read_network(path)
+    assert read_network(path) is first
+    with np.load(path) as file: arrays = dict(file)
+    np.savez(path, **arrays | dict(logits_bias=np.arange(10, dtype=np.float16)))
+    assert read_network(path).logits_bias.tolist() == list(range(10))
 
 
 def test_many_or_few_at_once():

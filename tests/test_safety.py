@@ -1,6 +1,7 @@
 "Trainings that are killed, disks that fill up, folders that two want, and networks from strangers."
-import json, os, random, resource, shutil, signal, subprocess, sys, time, zipfile
+import io, json, os, random, resource, shutil, signal, subprocess, sys, threading, time, zipfile
 from dataclasses import replace
+import h5py
 import numpy as np
 import pytest
 from conftest import THOROUGH, run, small_disk, start
@@ -103,9 +104,22 @@ def test_signals_are_only_held_back_while_it_trains(tmp_path):
     "After the last epoch, Ctrl-C is Python's again."
     before, during = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)], []
     note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: during.append(signal.getsignal(signal.SIGINT)))
-    train(replace(RECIPES['seed'], epochs=1), load_mnist('sample'), tmp_path/'run', progress=False, callbacks=[_StopOnSignal(), note])
-    assert during[0] != before[0] and before == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    with _StopOnSignal() as stop: train(replace(RECIPES['seed'], epochs=1), load_mnist('sample'), tmp_path/'run', progress=False, callbacks=[stop, note])
+    assert during[0] == stop.ask and before == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
 
+
+def test_signals_are_given_back_after_an_error(tmp_path, monkeypatch):
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    monkeypatch.setattr('mnist_nb.train._KeepRun.on_epoch_end', lambda *args: 1/0)
+    with pytest.raises(ZeroDivisionError): mnist_train(recipe='seed', epochs=1, out=tmp_path/'run', data='sample')
+    assert before == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+
+
+def test_training_in_a_thread(tmp_path, capsys):
+    thread = threading.Thread(target=mnist_train, kwargs=dict(recipe='seed', epochs=1, out=tmp_path/'run', data='sample'))
+    thread.start()
+    thread.join(120)
+    assert (tmp_path/'run/metrics.json').exists()
 
 def test_a_disk_that_is_full(seed, tmp_path):
     "The checkpoint before is kept, the message names the file, and with more room the run goes on."
@@ -272,6 +286,46 @@ def test_lambdas_are_refused(before, tmp_path):
         except RunError as e: sys.exit(7 if "it holds '__lambda__'" in str(e) and not os.path.exists('mark') else str(e))
     """
     assert subprocess.run([sys.executable, '-c', code], cwd=tmp_path).returncode == 7
+
+
+def with_units(config, units=2_000_000):
+    "A network's configuration that asks for a layer of so many units."
+    return json.loads(json.dumps(config).replace('"units": 7', f'"units": {units}').replace('7]', f'{units}]'))
+
+
+@pytest.mark.parametrize('nested', [False, True])
+def test_a_small_file_with_a_large_network(nested, tmp_path):
+    "Refused before it is built, wherever the layer hides: two gigabytes would not hold it."
+    hidden = [keras.layers.Dense(7), keras.layers.Dense(7)]
+    if nested: hidden = [keras.Sequential([keras.Input((784,)), *hidden])]
+    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), *hidden, keras.layers.Dense(10)])
+    path = rewritten(model, with_units, tmp_path/'model.keras')
+    code = """if True:
+        import resource, sys
+        from mnist_nb.train import RunError, load_network
+        with open('/proc/self/statm') as f: used = int(f.read().split()[0])*resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2_000_000_000,)*2)
+        try: load_network(sys.argv[1])
+        except RunError as e: sys.exit(7 if 'more weights than a file of its size can hold' in str(e) else str(e))
+    """
+    done = subprocess.run([sys.executable, '-c', code, path], capture_output=True, text=True)
+    assert done.returncode == 7, done.stderr
+
+
+@pytest.mark.parametrize('how', ['zip', 'HDF5'])
+def test_a_small_file_with_large_arrays(how, tmp_path):
+    "Zeros that were packed, by zip or by HDF5, are not unpacked."
+    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.save(tmp_path/'whole.keras')
+    with zipfile.ZipFile(tmp_path/'whole.keras') as z: files = {name: z.read(name) for name in z.namelist()}
+    if how == 'zip': files['model.weights.h5'] += bytes(100_000_000)
+    else:
+        with io.BytesIO(files['model.weights.h5']) as content:
+            with h5py.File(content, 'r+') as weights: weights.create_dataset('more', (100_000_000,), 'u1', compression=9)
+            files['model.weights.h5'] = content.getvalue()
+    with zipfile.ZipFile(tmp_path/'model.keras', 'w', zipfile.ZIP_DEFLATED) as z:
+        for name, content in files.items(): z.writestr(name, content)
+    with pytest.raises(RunError, match='model.keras cannot be loaded: its .* bytes claim to be'): load_network(tmp_path/'model.keras')
 
 
 def test_foreign_networks(tmp_path):

@@ -25,4 +25,4 @@ def test_a_small_search(tmp_path, monkeypatch):
 
 def test_without_ray_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'ray', None)
-    with pytest.raises(RunError, match=r"pip install -e '\.\[sweep\]'"): sweep(load_mnist('sample'))
+    with pytest.raises(RunError, match=r"pip install 'mnist_nb\[sweep\]'"): sweep(load_mnist('sample'))

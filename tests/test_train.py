@@ -1,5 +1,5 @@
 "The commands from end to end, interruption, and errors."
-import json
+import json, os, subprocess, sys
 import numpy as np
 import pytest
 from conftest import run
@@ -97,15 +97,55 @@ def test_pretrained_is_the_run(whole, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ['half.npz']
 
 
-def test_a_run_reads_pictures(whole, tmp_path):
+def test_a_plain_network_needs_no_package_of_ours(whole):
+    "Keras alone loads what the recipe `seed` has trained, optimizer and all."
+    code = """if True:
+        import sys, keras, numpy as np
+        model = keras.models.load_model(sys.argv[1])
+        print(int(model.optimizer.iterations), model.predict(np.full((1, 28, 28), .5), verbose=0).tolist(), 'mnist_nb' in sys.modules)
+    """
+    out = subprocess.run([sys.executable, '-c', code, whole/'model.keras'], capture_output=True, text=True, check=True).stdout
+    from mnist_nb.train import load_network
+    assert out == f"{12*29} {load_network(whole/'model.keras').predict(np.full((1, 28, 28), .5), verbose=0).tolist()} False\n"
+
+
+def test_what_a_run_reads_is_kept_beside_it(whole, tmp_path):
+    "Fitting the score takes TensorFlow and MNIST once, for the last network and for the best, and again when the network is another."
     from mnist_nb.data import load_mnist
     from mnist_nb.handwriting import make_photo
+    from mnist_nb.predict import read_network
+    copy_run(whole, tmp_path)
+    (tmp_path/'best.keras').write_bytes((whole/'best.keras').read_bytes())
     mnist = load_mnist('sample')
-    make_photo(mnist.test.images[mnist.test.labels == 7][0], 1).save(tmp_path/'seven.png')
-    status, out, err = run('mnist_predict', tmp_path/'seven.png', '--model', whole)
-    assert status == 0 and out.startswith(f"{tmp_path/'seven.png'}: 7"), err
-    status, out, err = run('mnist_predict', tmp_path/'seven.png', '--model', tmp_path)
-    assert status == 1 and err.startswith('error: ') and 'model.keras' in err and 'Traceback' not in err
+    make_photo(mnist.test.images[mnist.test.labels == 7][0], 1).save(tmp_path/'seven.jpg')
+    sample, nothing = os.environ | dict(MNIST_NB_DATA='sample'), os.environ | dict(MNIST_NB_DATA=str(tmp_path/'absent'))
+    def read(env, *options): return run('mnist_predict', tmp_path/'seven.jpg', '--model', tmp_path, *options, env=env)
+    for options, kept in ((), 'model.npz'), (('--best',), 'best.npz'):
+        first, second = read(sample, *options), read(nothing, *options)
+        assert first[0] == 0 and ': 7 (' in first[1] and 'finding out what is no digit' in first[2] and (tmp_path/kept).exists()
+        assert second == (0, first[1], '')
+    assert (read_network(tmp_path/'best.npz').hidden_kernel != read_network(tmp_path/'model.npz').hidden_kernel).any()
+    (tmp_path/'model.keras').write_bytes((tmp_path/'best.keras').read_bytes())
+    status, _, err = read(nothing)
+    assert status == 1 and 'absent does not exist' in err
+    (tmp_path/'best.npz').write_bytes(b'damaged')
+    assert read(sample, '--best')[:2] == first[:2] and read(nothing, '--best')[2] == ''
+
+
+def test_a_score_of_other_data_is_not_kept(whole, tmp_path):
+    copy_run(whole, tmp_path)
+    config = json.loads((tmp_path/'config.json').read_text())
+    config['data']['checksums']['x_train'] = 'that of the full MNIST'
+    (tmp_path/'config.json').write_text(json.dumps(config))
+    status, out, err = run('mnist_predict', whole/'history.png', '--model', tmp_path, env=os.environ | dict(MNIST_NB_DATA='sample'))
+    assert 'history.png: ' in out and 'learned from other data than are here' in err and not (tmp_path/'model.npz').exists()
+
+
+def test_the_best_needs_a_run(tmp_path):
+    status, out, err = run('mnist_predict', 'seven.png', '--best')
+    assert (status, out, err) == (1, '', 'error: --best needs a run folder: --model RUN --best.\n')
+    status, out, err = run('mnist_predict', 'seven.png', '--model', tmp_path)
+    assert status == 1 and err == f"error: {tmp_path} holds no network: there is no {tmp_path/'model.keras'}.\n"
 
 
 def test_pretrained_fits_the_package():
