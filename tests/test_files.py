@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import POSIX, REPOSITORY, idx
 from hypothesis import given, strategies as st
-from mnist_nb.data import _LARGEST, DataError, load_mnist, read_idx, read_npz
+from mnist_nb.data import _LARGEST, DataError, load_mnist, read_idx, read_npz, read_weights
 
 KEYS = 'x_train', 'y_train', 'x_test', 'y_test'
 
@@ -185,6 +185,15 @@ def test_weights_take_memory_in_proportion(bomb, tmp_path):
                 with pytest.raises(ValueError, match='bomb.npz.* claims the shape'): read(tmp_path/'bomb.npz')
             assert tracemalloc.get_traced_memory()[1] < most
         finally: tracemalloc.stop()
+
+
+def test_arrays_share_what_a_file_can_hold(tmp_path):
+    "Each of two arrays would do, but not both."
+    random = np.random.default_rng(0).bytes(100_000)
+    zeros = np.zeros(300_000, np.float32)
+    np.savez_compressed(tmp_path/'file.npz', noise=np.frombuffer(random, np.float16), one=zeros, other=zeros)
+    for names in ['noise', 'one'], ['noise', 'other']: assert set(read_weights(tmp_path/'file.npz', names)) == set(names)
+    with pytest.raises(DataError, match='file.npz: other claims the shape'): read_weights(tmp_path/'file.npz', ['noise', 'one', 'other'])
 
 
 def test_a_wide_network_is_refused_before_it_is_built(tmp_path):

@@ -117,7 +117,7 @@ def test_a_folder_and_a_pattern(seven, tmp_path, capsys):
 
 @pytest.mark.parametrize('content, way_out', [
     (b'%PDF-1.4', 'pdftoppm'), (b'\0\0\0\x1cftypheix', 'heif-convert'), (b'\0\0\0\x1cftypmif1', 'pillow-heif'), (b'<svg xmlns="', 'rsvg-convert'),
-    (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF\n', 'Ghostscript'), (b'Dear Sir', 'Save it as PNG or JPEG')])
+    (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF\n', 'gs -sDEVICE'), (b'Dear Sir', 'Save it as PNG or JPEG')])
 def test_what_converts_it(content, way_out, tmp_path, capsys):
     (tmp_path/'file').write_bytes(content)
     lines, failed = read(capsys, tmp_path/'file')
@@ -132,7 +132,7 @@ def test_what_a_program_gives(seven, capsys):
     for form in content.getvalue(), bytearray(content.getvalue()), url, url.replace('data', 'DATA'): assert (normalize_digit(form) == normalize_digit(content)).all()
     [line], failed = read(capsys, url)
     assert not failed and line.startswith(f'{url[:99]}…: 7 (') and json.loads(read(capsys, url, json=True)[0][0])['file'] == f'{url[:99]}…'
-    for wrong in url[22:], url[:60] + '!' + url[61:], 'data:nothing', 'x'*200, 'nul\0':
+    for wrong in url[22:], url[:60] + '!' + url[61:], 'data:nothing', 'x'*500, 'x'*9_000, 'nul\0':
         with pytest.raises(ImageError) as e: normalize_digit(wrong)
         assert len(str(e.value)) < 250 and wrong[:99] in str(e.value)
 
@@ -165,6 +165,17 @@ def test_a_fault_of_ours_stops_nothing(seven, tmp_path, monkeypatch, capsys):
     assert failed and 'by a fault of mnist_nb' in lines[0] and 'index -1' in lines[0] and lines[1].startswith(f'{good}: 7')
 
 
+@pytest.mark.parametrize('line', [1, 2, 4])
+def test_a_picture_in_a_thin_dark_frame(line):
+    "It used to end in an IndexError."
+    page = Image.new('L', (200, 200), 'white')
+    ImageDraw.Draw(page).line([(70, 60), (130, 60), (90, 150)], 0, 12)
+    ImageDraw.Draw(page).rectangle([0, 0, 199, 199], outline=0, width=line)
+    for read in normalize_digit, find_digits:
+        try: read(page)
+        except ImageError: pass
+
+
 @given(st.data())
 @settings(max_examples=2_000 if THOROUGH else 60)
 def test_any_page(data):
@@ -175,8 +186,9 @@ def test_any_page(data):
     for _ in range(data.draw(st.integers(0, 6))):
         ends = sorted(data.draw(st.integers(-5, width + 5)) for _ in 'lr'), sorted(data.draw(st.integers(-5, height + 5)) for _ in 'tb')
         box, grey, line = [ends[0][0], ends[1][0], ends[0][1], ends[1][1]], data.draw(st.integers(0, 255)), data.draw(st.integers(1, 20))
-        kind = data.draw(st.sampled_from(['frame', 'line', 'area', 'circle']))
+        kind = data.draw(st.sampled_from(['frame', 'line', 'area', 'circle', 'border']))
         if kind == 'line': pen.line(box, grey, line)
+        elif kind == 'border': pen.rectangle([0, 0, width - 1, height - 1], outline=grey, width=line)
         elif kind == 'circle': pen.ellipse(box, outline=grey, width=line)
         else: pen.rectangle(box, fill=grey if kind == 'area' else None, outline=grey, width=line)
     for read in normalize_digit, find_digits:
