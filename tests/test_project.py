@@ -82,3 +82,23 @@ def test_notebooks_start_on_colab(tmp_path):
     """
     subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=env, check=True)
     assert (tmp_path/'pip.log').read_text() == 'install -q ./mnist_nb[pad]\n'
+
+
+def test_readme_has_the_figures_of_the_first_page():
+    "Number for number, also where there is no Quarto to make it again."
+    def numbers(text): return re.findall(r'\d+(?:[.,]\d+)*%?', text)
+    cells = json.loads((REPOSITORY/'nbs'/'index.ipynb').read_text(encoding='utf-8'))['cells']
+    outputs = [''.join(o['data']['text/markdown']) for c in cells if c['cell_type'] == 'code' for o in c['outputs'] if 'text/markdown' in o.get('data', {})]
+    outputs = [text for text in outputs if 'content-visible' not in text] # what only the site shows
+    readme = ' '.join(numbers((REPOSITORY/'README.md').read_text(encoding='utf-8')))
+    assert len(outputs) == 3
+    for text in outputs: assert ' '.join(numbers(text)) in readme
+
+
+def test_cells_that_read_results_are_compared():
+    "A figure that was changed, in `nbs/results` or in a notebook, does not pass."
+    for path in NOTEBOOKS:
+        for cell in json.loads(path.read_text(encoding='utf-8'))['cells']:
+            if cell['cell_type'] != 'code' or 'results/' not in ''.join(cell['source']): continue
+            printed = [o for o in cell['outputs'] if o['output_type'] == 'stream' or 'text/markdown' in o.get('data', {})]
+            assert not printed or 'nbval-check-output' in cell['metadata'].get('tags', []), (path.stem, cell['id'])
