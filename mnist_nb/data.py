@@ -189,7 +189,7 @@ def until_closed():
     "End a command quietly when nobody reads its output any more, as in `mnist_predict … | head -1`."
     try:
         yield
-        sys.stdout.flush()
+        if sys.stdout: sys.stdout.flush()
     except OSError as e:
         closed = isinstance(e, BrokenPipeError) or sys.platform == 'win32' and e.errno == errno.EINVAL and not e.filename
         if not closed: raise
@@ -226,7 +226,7 @@ def _download(
     timeout:float, # Seconds without a byte after which to give up
 )->tuple: # The four arrays, their checksums, and the file in the cache
     "Download `mnist.npz` into the Keras cache with Keras's own loader."
-    with quiet_stderr(): import keras # takes seconds, so only who downloads waits for it
+    keras = import_keras() # takes seconds, so only a download waits for it
     name, usual = f'mnist-{secrets.token_hex(8)}.part.npz', socket.getdefaulttimeout()
     socket.setdefaulttimeout(timeout)
     try:

@@ -124,4 +124,4 @@ def mnist_evaluate(
     with plain_errors():
         read_config(run) # before anything slow
         result = evaluate_run(run, load_mnist(data))
-    print(dumps(result, indent=1) if json else format_run(result))
+        print(dumps(result, indent=1) if json else format_run(result))

@@ -126,7 +126,7 @@ def read_image(
     with _opened(image) as opened:
         pages = _pages(opened)
         if not 0 <= (page or 0) < pages: raise ImageError(f'{_name(image)} has no page {page}: it has {pages}, counted from 0.')
-        if page: opened.seek(page)
+        if page is not None and pages > 1: opened.seek(page)
         if is_file: opened.draft('L', (largest, largest)) # lets a JPEG be decoded at a smaller size
         grey = _grey(opened, largest)
     if is_file and page is None and pages > 1:

@@ -176,8 +176,9 @@ def _read_run(run, best=False):
         if read_weights(kept, ['source'])['source'] == stamp: return read_network(kept)
     except DataError: pass # it is not there yet, or damaged, and made anew
     print(f'{path}: finding out what is no digit for this network ...', file=sys.stderr, flush=True)
-    from mnist_nb.train import read_config
-    checksums = read_config(run)['data']['checksums']
+    from mnist_nb.train import RunError, read_config
+    try: checksums = read_config(run)['data']['checksums']
+    except RunError: checksums = None # a network alone is read too
     network, mnist = _complete(path)
     if mnist.checksums != checksums: print('It learned from other data than are here, so this is not kept.', file=sys.stderr)
     else:
@@ -207,7 +208,8 @@ def _files(arguments):
     for name in map(os.fspath, arguments):
         if name != '-' and os.path.isdir(name):
             kinds = {*Image.registered_extensions(), '.heic', '.heif', '.svg'}
-            inside = sorted(n for n in os.listdir(name) if not n.startswith('.'))
+            try: inside = sorted(n for n in os.listdir(name) if not n.startswith('.'))
+            except OSError: inside = [] # that it cannot be read, reading will say
             others = [n for n in inside if os.path.splitext(n)[1].lower() not in kinds]
             if others: print(f'{name}: not read, since not named as pictures are: {", ".join(others)[:200]}', file=sys.stderr)
             yield from [os.path.join(name, n) for n in inside if n not in others] or [os.path.join(name, '*')]
@@ -216,7 +218,10 @@ def _files(arguments):
 
 def _answers(name, read, network):
     "For each page of a picture: what to call it, a text, and a dictionary."
-    source, called = BytesIO(sys.stdin.buffer.read(200_000_000)) if name == '-' else name, _name(name)
+    source, called = name, _name(name)
+    if name == '-': source = BytesIO(sys.stdin.buffer.read(200_000_000) if sys.stdin else b'')
+    elif name.startswith(('/dev/fd/', '/dev/stdin')): # a pipe of the shell, which can be read but once
+        with open(name, 'rb') as pipe: source = BytesIO(pipe.read(200_000_000))
     try: pages = count_pages(source)
     except ImageError: pages = 1 # that it cannot be read, reading will say
     for page in range(pages):

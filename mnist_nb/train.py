@@ -305,9 +305,12 @@ def _largest(path):
     "How many weights a network's file can hold; refuses foreign parts, and a file that unpacks to more than 20 times its size."
     most = 20*path.stat().st_size
     with zipfile.ZipFile(path) as z:
-        with z.open('config.json') as f: json.loads(f.read(1_000_000), object_hook=_known_part)
-        unpacked = sum(member.file_size for member in z.infolist())
+        members = z.infolist()
+        if any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members):
+            raise ValueError('it is packed in a way that Keras never uses')
+        unpacked = sum(m.file_size for m in members)
         if unpacked <= most:
+            with z.open('config.json') as f: json.loads(f.read(1_000_000), object_hook=_known_part)
             arrays = []
             with z.open('model.weights.h5') as f, h5py.File(f) as weights:
                 weights.visititems(lambda name, item: arrays.append(getattr(item, 'nbytes', 0)))
@@ -315,17 +318,21 @@ def _largest(path):
     if unpacked > most: raise ValueError(f'its {most//20:,} bytes claim to be {unpacked:,}')
     return most//4
 
+_LOADING = threading.Lock()
+
 @contextmanager
 def _at_most(largest):
-    "Let Keras's layers make at most so many weights."
+    "Let Keras's layers make at most so many weights in this thread; one thread loads at a time."
+    thread = threading.get_ident()
     def add_weight(layer, shape=None, *args, **kwargs):
         nonlocal largest
-        largest -= math.prod(shape or ())
+        if threading.get_ident() == thread: largest -= math.prod(shape or ())
         if largest < 0: raise ValueError('it claims more weights than a file of its size can hold')
         return usual(layer, shape, *args, **kwargs)
-    usual, keras.Layer.add_weight = keras.Layer.add_weight, add_weight
-    try: yield
-    finally: keras.Layer.add_weight = usual
+    with _LOADING:
+        usual, keras.Layer.add_weight = keras.Layer.add_weight, add_weight
+        try: yield
+        finally: keras.Layer.add_weight = usual
 
 def load_network(
     path:Path, # A file in a run folder

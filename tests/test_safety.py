@@ -365,3 +365,19 @@ def test_one_thread(tmp_path):
     env = os.environ | {name: '1' for name in ('TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'OMP_NUM_THREADS')}
     for name in 'one', 'other': assert run(*command(tmp_path/name, '--recipe', 'best', '--epochs', 1), env=env)[0] == 0
     assert_same(tmp_path/'one', tmp_path/'other')
+
+
+@pytest.mark.parametrize('how', [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_network_packed_as_keras_never_does(how, tmp_path):
+    "These unpack without bound, so nothing in them is opened."
+    with zipfile.ZipFile(tmp_path/'model.keras', 'w', how) as z: z.writestr('config.json', b' '*50_000_000)
+    with pytest.raises(RunError, match='model.keras cannot be loaded: it is packed in a way that Keras never uses'): load_network(tmp_path/'model.keras')
+
+
+def test_networks_are_loaded_by_several_threads(tmp_path):
+    keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(tmp_path/'model.keras')
+    usual, loaded = keras.Layer.add_weight, []
+    threads = [threading.Thread(target=lambda: loaded.extend(load_network(tmp_path/'model.keras') for _ in range(3))) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    assert len(loaded) == 12 and keras.Layer.add_weight is usual
