@@ -218,12 +218,13 @@ def _files(arguments):
 
 def _answers(name, read, network):
     "For each page of a picture: what to call it, a text, and a dictionary."
-    source, called = name, _name(name)
-    if name == '-': source = BytesIO(sys.stdin.buffer.read(200_000_000) if sys.stdin else b'')
-    elif name.startswith(('/dev/fd/', '/dev/stdin')): # a pipe of the shell, which can be read but once
-        with open(name, 'rb') as pipe: source = BytesIO(pipe.read(200_000_000))
-    try: pages = count_pages(source)
-    except ImageError: pages = 1 # that it cannot be read, reading will say
+    source, called, pages = name, _name(name), 1
+    try:
+        if name == '-': source = BytesIO(sys.stdin.buffer.read(200_000_000) if sys.stdin else b'')
+        elif name.startswith(('/dev/fd/', '/dev/stdin')): # a pipe of the shell, which can be read but once
+            with open(name, 'rb') as pipe: source = BytesIO(pipe.read(200_000_000))
+        pages = count_pages(source)
+    except (ImageError, OSError): pass # that it cannot be read, reading will say
     for page in range(pages):
         try: text, result = read(source, network, page=page)
         except ImageError as e:

@@ -36,11 +36,7 @@ assert 'test accuracy' in run('mnist_train', '--recipe', 'fast', '--epochs', '1'
 assert json.loads(run('mnist_evaluate', 'run', '--data', 'sample', '--json'))['last']['epoch'] == 1
 
 from mnist_nb.predict import drawing_pad
-try:
-    import anywidget
-    drawing_pad()
-except ImportError:
-    try: drawing_pad()
-    except ImportError as e: assert "pip install 'mnist_nb[pad]'" in str(e)
+try: drawing_pad()
+except ImportError as e: assert "pip install 'mnist_nb[pad]'" in str(e)
 shutil.rmtree(here)
 print(f'mnist_nb works where it is installed: {Path(mnist_nb.__file__).parent}')
