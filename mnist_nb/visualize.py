@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['BLUE', 'ORANGE', 'GREY', 'plot_history', 'plot_images', 'plot_predictions', 'plot_mistakes', 'plot_confusion',
-           'plot_weights', 'plot_reliability', 'save_plots']
+           'plot_weights', 'plot_reliability']
 
 # %% ../nbs/04_visualize.ipynb #1e1aed35
-from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
-from .evaluate import calibration_bins, expected_calibration_error, evaluate
+from .evaluate import calibration_bins, expected_calibration_error
 
 # %% ../nbs/04_visualize.ipynb #bare
 BLUE, ORANGE, GREY = '#0072B2', '#D55E00', '#999999'
@@ -58,6 +57,7 @@ def plot_predictions(
     images:np.ndarray, # `(n, 28, 28)`
     probabilities:np.ndarray, # `(n, 10)`
     labels:np.ndarray, # `(n,)`
+    names=None, # What each label is called; default: its number
 )->plt.Figure: # A row for each image
     "Each image beside the probabilities of the ten digits; the right one is marked."
     fig, axes = plt.subplots(len(images), 2, figsize=(5, 1.1*len(images)), width_ratios=[1, 4], squeeze=False,
@@ -80,6 +80,7 @@ def plot_mistakes(
     probabilities:np.ndarray, # `(n, 10)`
     labels:np.ndarray, # `(n,)`
     count:int=20, # At most so many
+    names=None, # What each label is called; default: its number
 )->plt.Figure: # A grid, the worst first
     "The images whose right digit got the lowest probability, among those read wrongly."
     wrong = np.flatnonzero(probabilities.argmax(1) != labels)
@@ -96,10 +97,11 @@ def plot_mistakes(
 # %% ../nbs/04_visualize.ipynb #plot_confusion
 def plot_confusion(
     confusion:np.ndarray, # `(10, 10)`: rows written, columns read
+    names=None, # What each label is called; default: its number
 )->plt.Figure: # With the count in each field
     "The confusion matrix, coloured by the mistakes."
     confusion = np.asarray(confusion)
-    mistakes = np.where(np.eye(10, dtype=bool), 0, confusion)
+    mistakes = np.where(np.eye(len(confusion), dtype=bool), 0, confusion)
     fig, ax = plt.subplots(figsize=(5, 5), layout='constrained')
     ax.imshow(mistakes, cmap='Oranges', vmin=0, vmax=max(1, mistakes.max()))
     for row, column in np.argwhere(confusion > 0):
@@ -141,25 +143,3 @@ def plot_reliability(
     below.set(xlabel='confidence', ylabel='images', yscale='log', ylim=(.8, None))
     for ax in above, below: _bare(ax)
     return fig
-
-# %% ../nbs/04_visualize.ipynb #save_plots
-def save_plots(
-    folder, # Where the PNG files go
-    history:dict, # As `read_history` returns it
-    probabilities:np.ndarray, # `(n, 10)`
-    labels:np.ndarray, # `(n,)`
-    images:np.ndarray, # `(n, 28, 28)`
-    kernel:np.ndarray, # The hidden layer's weights, as for `plot_weights`
-)->list: # The files
-    "Draw every picture of a run and save it as PNG."
-    from mnist_nb.train import replacing # only here, since it brings TensorFlow, which the pictures do without
-    figures = dict(history=plot_history(history),
-                   predictions=plot_predictions(images[:6], probabilities[:6], labels[:6]),
-                   mistakes=plot_mistakes(images, probabilities, labels),
-                   confusion=plot_confusion(evaluate(probabilities, labels)['confusion']),
-                   weights=plot_weights(kernel), reliability=plot_reliability(probabilities, labels))
-    paths = [Path(folder)/f'{name}.png' for name in figures]
-    for fig, path in zip(figures.values(), paths):
-        with replacing(path) as part: fig.savefig(part, dpi=150)
-        plt.close(fig)
-    return paths

@@ -23,7 +23,8 @@ def idx(shape, content):
 @pytest.fixture(scope='session')
 def full():
     "The full MNIST as arrays, where it is at hand."
-    from mnist_nb.data import _read_source, load_mnist
+    from mnist_nb.data import load_mnist
+    from mnist_nb.files import _read_source
     mnist = load_mnist()
     if mnist.is_sample: pytest.skip('the full MNIST is not at hand')
     return _read_source(mnist.source)[0]

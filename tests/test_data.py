@@ -3,7 +3,8 @@ import gzip, os, subprocess, sys
 import numpy as np
 import pytest
 from conftest import POSIX, idx
-from mnist_nb.data import _IDX_NAMES, DataError, MNIST_CHECKSUMS, _read_sample, _replace, import_keras, load_mnist
+from mnist_nb.data import load_mnist
+from mnist_nb.files import _IDX_NAMES, DataError, MNIST_CHECKSUMS, _read_sample, _replace, import_keras
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
 

@@ -185,7 +185,7 @@ def test_a_full_disk(download, content, cache, tmp_path):
 
 def test_a_disk_that_may_only_be_read(download, content, cache, tmp_path, monkeypatch):
     "The data go to the temporary folder, as Keras does it; what is cached already is used."
-    monkeypatch.setattr('mnist_nb.data._TEMPORARY', tmp_path/'tmp')
+    monkeypatch.setattr('mnist_nb.files._TEMPORARY', tmp_path/'tmp')
     monkeypatch.setattr('keras.src.utils.file_utils.os.path.isdir', lambda path: path != '/tmp' and Path(path).is_dir())
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path/'tmp'))
     with small_disk(tmp_path/'disk', 20_000_000) as disk:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from conftest import POSIX, REPOSITORY, idx
 from hypothesis import given, strategies as st
-from mnist_nb.data import _LARGEST, DataError, load_mnist, read_idx, read_npz, read_weights
+from mnist_nb.data import load_mnist
+from mnist_nb.files import _LARGEST, DataError, read_idx, read_npz, read_weights
 
 KEYS = 'x_train', 'y_train', 'x_test', 'y_test'
 
@@ -154,7 +155,8 @@ def test_what_may_not_be_read():
     code = """if True:
         import os, sklearn.model_selection, tempfile
         from pathlib import Path
-        from mnist_nb.data import DataError, load_mnist, read_idx, read_npz
+        from mnist_nb.data import load_mnist
+        from mnist_nb.files import DataError, read_idx, read_npz
         folder = Path(tempfile.mkdtemp())
         (folder/'closed').mkdir()
         for name in 'mnist.npz', 'closed/mnist.npz', 'train-images-idx3-ubyte': (folder/name).touch()
@@ -171,7 +173,7 @@ def test_what_may_not_be_read():
 @pytest.mark.parametrize('bomb', ['hidden_kernel', 'hidden_bias', 'mean', 'activation'])
 def test_weights_take_memory_in_proportion(bomb, tmp_path):
     "A small file with weights that are mostly zeros, or that asks for a wide network, is refused before anything is made of it."
-    from mnist_nb.model import load_pretrained
+    from mnist_nb.runs import load_pretrained
     from mnist_nb.predict import read_network
     with np.load(REPOSITORY/'mnist_nb'/'pretrained.npz') as whole: arrays = dict(whole)
     zeros = dict(hidden_kernel=(392, 400_000), hidden_bias=(30_000_000,), mean=(40_000_000,), activation=())[bomb]
@@ -198,7 +200,7 @@ def test_arrays_share_what_a_file_can_hold(tmp_path):
 
 def test_a_wide_network_is_refused_before_it_is_built(tmp_path):
     "The bias alone, which fits into the file, asks for a kernel that does not."
-    from mnist_nb.model import load_pretrained
+    from mnist_nb.runs import load_pretrained
     with np.load(REPOSITORY/'mnist_nb'/'pretrained.npz') as whole: arrays = dict(whole)
     np.savez(tmp_path/'wide.npz', **arrays | dict(hidden_bias=np.zeros(2_000_000, np.float16)))
     tracemalloc.start()

@@ -1,13 +1,15 @@
 "Small cases whose right answer is known: what a training or an accuracy would hardly notice."
 import json, math
-from dataclasses import asdict, replace
+from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from conftest import REPOSITORY
-from mnist_nb import data, evaluate, handwriting, model, predict, train, visualize
-from mnist_nb.data import Deformation, Mnist, Split, displacements
+from mnist_nb import data, evaluate, files, handwriting, images, improve, model, predict, runs, speed, train, visualize
+from mnist_nb.data import Mnist, Split
+from mnist_nb.images import Deformation, displacements
+from mnist_nb.improve import RECIPES
 
 DOWN, RIGHT = np.mgrid[:28, :28].reshape(2, 784) - 13.5
 MAP = np.stack([np.ones(784), DOWN, RIGHT], 1)
@@ -54,34 +56,34 @@ def test_smooth_displacement():
 def test_strokes():
     dot = np.zeros((1, 28, 28), np.float32)
     dot[0, 10, 10] = 1
-    def ink(amount): return float(data.thicken(dot.reshape(1, 784), np.full((1, 1), amount, np.float32)).sum())
+    def ink(amount): return float(images.thicken(dot.reshape(1, 784), np.full((1, 1), amount, np.float32)).sum())
     assert [ink(a) for a in (0, 1, .5, -1, -.5)] == [1, 5, 3, 0, .5]
-    amounts = data.stroke_amounts(2000, Deformation(stroke=.8), (0, 0)).numpy()
+    amounts = images.stroke_amounts(2000, Deformation(stroke=.8), (0, 0)).numpy()
     assert .78 < amounts.max() <= .8 and -.4 <= amounts.min() < -.39
 
 
 @pytest.mark.parametrize('name', ['best', 'pixels', 'fast'])
 def test_training_images_are_deformed_each_time_anew(name):
     "One image many times over: in each batch and at each step it looks different, and never as it was."
-    recipe = replace(train.RECIPES[name], batch_size=10, epochs=2)
+    recipe = replace(RECIPES[name], batch_size=10, epochs=2)
     image = data.load_mnist().train.images[0]
     split = Split(np.repeat(image[None], 30, 0), np.zeros(30, np.int64))
-    batches, _ = train.training_batches(recipe, split, seed=3)
-    seen = np.concatenate([b.reshape(-1, recipe.inputs) for b, _ in batches.as_numpy_iterator()])
-    still = train.prepare(np.repeat(image[None], 10, 0), replace(recipe, deformation=None), (0, 0)).numpy()
+    batches = speed.training_batches(recipe, split, seed=3)
+    seen = np.concatenate([b for b, _ in batches.as_numpy_iterator()])
+    still = recipe.preparation(np.repeat(image[None], 10, 0))
     assert len(seen) == 60 and (still == still[0]).all()
     apart = np.abs(seen[:, None] - seen).mean(2)
     assert (apart + np.eye(60) > .002).all() and np.abs(seen - still[0]).mean(1).min() > .002
-    again, _ = train.training_batches(recipe, split, first_epoch=1, seed=3)
-    assert (np.concatenate([b.reshape(-1, recipe.inputs) for b, _ in again.as_numpy_iterator()]) == seen[30:]).all()
+    again = speed.training_batches(recipe, split, first_epoch=1, seed=3)
+    assert (np.concatenate([b for b, _ in again.as_numpy_iterator()]) == seen[30:]).all()
 
 
 def test_validation_images_are_not_deformed(few, tmp_path):
-    recipe = replace(train.RECIPES['best'], hidden=4, epochs=1, batch_size=32)
-    network = train.train(recipe, few, tmp_path/'run', progress=False)
+    recipe = replace(RECIPES['best'], hidden=4, epochs=1, batch_size=32)
+    network = runs.train_run(recipe, few, tmp_path/'run', progress=False)
     logits = network.predict(few.validation.images, verbose=0)
     loss = -np.log(np.exp(logits)/np.exp(logits).sum(1, keepdims=True))[np.arange(32), few.validation.labels].mean()
-    history = train.read_history(tmp_path/'run')
+    history = runs.read_history(tmp_path/'run')
     assert abs(history['val_loss'][-1] - loss) < 1e-4 and abs(history['val_accuracy'][-1] - (logits.argmax(1) == few.validation.labels).mean()) < 1e-6
 
 
@@ -89,7 +91,7 @@ def test_validation_images_are_not_deformed(few, tmp_path):
 
 def test_bilinear():
     image = np.arange(784, dtype=np.float32).reshape(1, 784)
-    def at(row, column): return data.bilinear(image, np.full((1, 784), row, np.float32), np.full((1, 784), column, np.float32))[0, 0]
+    def at(row, column): return images.bilinear(image, np.full((1, 784), row, np.float32), np.full((1, 784), column, np.float32))[0, 0]
     assert [at(3, 5), at(3.5, 5), at(3, 5.25), at(-4, 0), at(0, -4)] == [89, 103, 89.25, 0, 0] and abs(at(99, 99) - 783) < .05
 
 
@@ -97,16 +99,16 @@ def test_moments_of_a_bar_that_leans():
     "A line of ten columns in twenty rows leans half a column a row, to the right as it goes down."
     image = np.zeros((28, 28), np.float32)
     for row in range(4, 24): image[row, 5 + (row - 4)//2] = 1
-    row, column, down, aside, slope = (float(m[0, 0]) for m in data.moments(image.reshape(1, 784)))
+    row, column, down, aside, slope = (float(m[0, 0]) for m in images.moments(image.reshape(1, 784)))
     assert row == 13.5 and column == 9.5 and abs(slope - .5) < .01 and abs(down - np.std(range(20))) < 1e-3 and abs(aside - math.sqrt(.5)) < 1e-3
-    upright = data.normalize(image[None], rescale=False)[0]
+    upright = images.normalize(image[None], rescale=False)[0]
     assert np.ptp(np.argmax(upright[6:22], 1)) <= 1
 
 
 def test_rescaled_digits_have_one_size():
     box = np.zeros((1, 28, 28), np.float32)
     box[0, 2:12, 3:9] = 1
-    row, column, down, aside, slope = (float(m[0, 0]) for m in data.moments(data.normalize(box).reshape(1, 784)))
+    row, column, down, aside, slope = (float(m[0, 0]) for m in images.moments(images.normalize(box).reshape(1, 784)))
     assert abs(row - 13.5) < .1 and abs(column - 13.5) < .1 and abs(down - 5.5) < .2
 
 
@@ -114,14 +116,14 @@ def test_rescaled_digits_have_one_size():
 def test_directions_of_edges(direction, gradient):
     "An edge, darker towards (down, right), is found in its own direction of the eight."
     image = (DOWN*gradient[0] + RIGHT*gradient[1] > 0).astype(np.float32)
-    assert data.direction_features(image[None]).reshape(8, 7, 7)[:, 3, 3].argmax() == direction
+    assert images.direction_features(image[None]).reshape(8, 7, 7)[:, 3, 3].argmax() == direction
 
 
 def test_places_of_edges():
     "Rows are rows: a dot above and to the right is found there."
     dot = np.zeros((28, 28), np.float32)
     dot[3:6, 21:24] = 1
-    places = data.direction_features(dot.reshape(1, 784)).reshape(8, 7, 7).sum(0)
+    places = images.direction_features(dot.reshape(1, 784)).reshape(8, 7, 7).sum(0)
     assert np.unravel_index(places.argmax(), (7, 7)) == (1, 5)
 
 
@@ -138,20 +140,20 @@ def test_glorot_uniform():
 
 def test_squared_relu_and_relu():
     values = np.array([-2., 0, 3])
-    assert np.array(model.squared_relu(values)).tolist() == [0, 0, 9]
+    assert np.array(improve.squared_relu(values)).tolist() == [0, 0, 9]
     assert model.build_mlp(4).get_layer('hidden').activation(values).numpy().tolist() == [0, 0, 3]
 
 
 def test_an_untrained_network_knows_nothing():
-    images = data.load_mnist().train.images[:500]
-    loss = train.compile_mlp(train.RECIPES['seed'], 10).evaluate(images, np.arange(500) % 10, verbose=0)[0]
+    digits = data.load_mnist().train.images[:500]
+    loss = train.compile_mlp(RECIPES['baseline'], 10).evaluate(digits, np.arange(500) % 10, verbose=0)[0]
     assert abs(loss - math.log(10)) < .2
 
 
-@pytest.mark.parametrize('name', list(train.RECIPES))
+@pytest.mark.parametrize('name', list(RECIPES))
 def test_learning_rates(name):
     "A cosine from the recipe's rate by way of half of it to 0 at the last step, or the same all along; Adam's own settings."
-    recipe = train.RECIPES[name]
+    recipe = RECIPES[name]
     optimizer = train.compile_mlp(recipe, 20).optimizer
     rates = []
     for step in 0, 10*recipe.epochs, 20*recipe.epochs:
@@ -161,13 +163,13 @@ def test_learning_rates(name):
     assert (type(optimizer).__name__, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == ('Adam', .9, .999, 1e-7)
 
 
-@pytest.mark.parametrize('name, runs', [('seed', 3), ('pixels', 5), ('best', 5)])
-def test_stored_runs_are_of_the_recipes_of_today(name, runs):
-    for seed in range(runs):
+@pytest.mark.parametrize('name, count', [('baseline', 3), ('pixels', 5), ('best', 5)])
+def test_stored_runs_are_of_the_recipes_of_today(name, count):
+    for seed in range(count):
         config = json.loads((REPOSITORY/'nbs'/'results'/f'{name}-{seed}'/'config.json').read_text())
-        assert config['recipe'] == asdict(train.RECIPES[name]) and config['seed'] == seed and config['data']['checksums'] == data.MNIST_CHECKSUMS
-        history, metrics = (train.read_history(REPOSITORY/'nbs'/'results'/f'{name}-{seed}'), json.loads((REPOSITORY/'nbs'/'results'/f'{name}-{seed}'/'metrics.json').read_text()))
-        assert metrics['last']['epoch'] == len(history['loss']) == train.RECIPES[name].epochs and metrics['best']['epoch'] == history['val_loss'].argmin() + 1
+        assert runs.read_recipe(config['recipe']) == RECIPES[name] and config['seed'] == seed and config['data']['checksums'] == files.MNIST_CHECKSUMS
+        history, metrics = (runs.read_history(REPOSITORY/'nbs'/'results'/f'{name}-{seed}'), json.loads((REPOSITORY/'nbs'/'results'/f'{name}-{seed}'/'metrics.json').read_text()))
+        assert metrics['last']['epoch'] == len(history['loss']) == RECIPES[name].epochs and metrics['best']['epoch'] == history['val_loss'].argmin() + 1
         for m in metrics.values():
             confusion = np.array(m['confusion'])
             assert confusion.sum() == 10_000 and abs(confusion.trace()/10_000 - m['accuracy']) < 1e-9
@@ -177,31 +179,31 @@ def test_stored_runs_are_of_the_recipes_of_today(name, runs):
 
 def test_what_learns_is_the_training_split(few, tmp_path):
     "Five epochs on labels 0 to 2 teach no other answer, whatever the other splits hold."
-    recipe = replace(train.RECIPES['seed'], hidden=16, epochs=5, batch_size=16, learning_rate=.01)
-    network = train.train(recipe, few, tmp_path/'run', seed=7, progress=False)
-    assert set(network.predict(few.train.images, verbose=0).argmax(1)) <= {0, 1, 2} and train.read_history(tmp_path/'run')['val_accuracy'].max() == 0
+    recipe = replace(RECIPES['baseline'], hidden=16, epochs=5, batch_size=16, learning_rate=.01)
+    network = runs.train_run(recipe, few, tmp_path/'run', seed=7, progress=False)
+    assert set(network.predict(few.train.images, verbose=0).argmax(1)) <= {0, 1, 2} and runs.read_history(tmp_path/'run')['val_accuracy'].max() == 0
     assert json.loads((tmp_path/'run/config.json').read_text())['seed'] == 7
 
 
 def test_a_resumed_command_keeps_its_seed(few, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr('mnist_nb.train.load_mnist', lambda source: few)
-    train.train(replace(train.RECIPES['seed'], hidden=4, epochs=1), few, tmp_path/'run', seed=5, progress=False)
-    monkeypatch.setattr('mnist_nb.train.train', lambda recipe, mnist, folder, seed, resume, **kwargs: asked.append((recipe.hidden, recipe.epochs, seed, resume)))
-    monkeypatch.setattr('mnist_nb.train.examine', lambda *args: None)
-    train.mnist_train(out=tmp_path/'run', resume=True)
-    train.mnist_train(recipe='seed', out=tmp_path/'other')
+    monkeypatch.setattr('mnist_nb.runs.load_mnist', lambda source: few)
+    runs.train_run(replace(RECIPES['baseline'], hidden=4, epochs=1), few, tmp_path/'run', seed=5, progress=False)
+    monkeypatch.setattr('mnist_nb.runs.train_run', lambda recipe, mnist, folder, seed, resume, **kwargs: asked.append((recipe.hidden, recipe.epochs, seed, resume)))
+    monkeypatch.setattr('mnist_nb.runs.examine', lambda *args: None)
+    runs.mnist_train(out=tmp_path/'run', resume=True)
+    runs.mnist_train(recipe='baseline', out=tmp_path/'other')
     assert asked == [(4, 1, 5, True), (512, 100, 0, False)]
 
 
 def test_seeds_matter(few, tmp_path):
     "Weights, order and deformations: each alone follows the seed."
-    recipe = replace(train.RECIPES['best'], hidden=4, epochs=1, batch_size=32)
+    recipe = replace(RECIPES['best'], hidden=4, epochs=1, batch_size=32)
     kernels = [train.compile_mlp(recipe, 2, seed).get_weights()[0] for seed in (0, 0, 1)]
     assert (kernels[0] == kernels[1]).all() and (kernels[0] != kernels[2]).any()
     orders = [np.concatenate([b for _, b in data.make_batches(Split(few.train.images, np.arange(64)), 16, seed=seed).as_numpy_iterator()]) for seed in (0, 0, 1)]
     assert (orders[0] == orders[1]).all() and (orders[0] != orders[2]).any() and sorted(orders[2]) == list(range(64))
-    views = [train.prepare(few.train.images[:4], recipe, (seed, 9)).numpy() for seed in (0, 0, 1)]
+    views = [recipe.preparation.augment(few.train.images[:4], (seed, 9)).numpy() for seed in (0, 0, 1)]
     assert (views[0] == views[1]).all() and (views[0] != views[2]).any()
 
 
@@ -346,7 +348,7 @@ def test_dark_and_light_ink(paper, ink):
 def test_a_line_is_as_sure_as_its_least_sure_digit(monkeypatch):
     def answer(images, network=None): return predict.Predictions(np.array([4, 2]), np.stack([np.eye(10)[4]*.9, np.eye(10)[2]*.6]), np.ones(2), np.array([True, False]))
     monkeypatch.setattr('mnist_nb.predict.predict', answer)
-    text, result = predict._read_line(page((100, 100), (200, 100)), None)
+    text, result = predict._read_line(page((100, 100), (200, 100)), predict.read_network())
     assert text == '4? (60.0% or more each)' and result['text'] == '4?' and [d['probability'] for d in result['digits']] == [.9, .6]
 
 
@@ -359,8 +361,8 @@ def test_energy_and_residual():
 
 
 def test_score_and_threshold():
-    images = data.load_mnist().validation.images[:200]
+    digits = data.load_mnist().validation.images[:200]
     network = predict.read_network()
-    p, logits = predict.predict(images, network), network.logits(network.inputs(images))
-    assert np.allclose(p.scores, np.log(np.exp(logits).sum(1)) - network.residual_weight*predict._residual(network.inputs(images), network.mean, network.components), atol=1e-3)
+    p, logits = predict.predict(digits, network), network.logits(network.inputs(digits))
+    assert np.allclose(p.scores, np.log(np.exp(logits).sum(1)) - network.residual_weight*predict._residual(network.inputs(digits), network.mean, network.components), atol=1e-3)
     assert (p.is_digit == (p.scores >= network.threshold)).all() and np.allclose(p.probabilities.sum(1), 1, atol=1e-4) and (p.labels == logits.argmax(1)).all()

@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from conftest import THOROUGH, run, small_disk, start
 from mnist_nb.data import load_mnist
-from mnist_nb.evaluate import evaluate, evaluate_run, mnist_evaluate, predict_probabilities
+from mnist_nb.evaluate import evaluate, predict_probabilities
+from mnist_nb.files import import_keras
+from mnist_nb.improve import RECIPES
 from mnist_nb.model import build_mlp
-from mnist_nb.train import RECIPES, RunError, _StopOnSignal, keras, load_network, mnist_train, read_history, train
+from mnist_nb.runs import (RunError, _StopOnSignal, evaluate_run, load_network, mnist_evaluate, mnist_train, read_history,
+                           train_run)
+
+keras = import_keras()
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
 EPOCHS = 8
@@ -17,7 +22,7 @@ EPOCHS = 8
 def command(folder, *options): return 'mnist_train', '--out', folder, '--data', 'sample', *options
 
 
-def new(folder, recipe='seed'): return command(folder, '--recipe', recipe, '--epochs', EPOCHS)
+def new(folder, recipe='baseline'): return command(folder, '--recipe', recipe, '--epochs', EPOCHS)
 
 
 def whole_run(recipe, tmp_path_factory):
@@ -28,7 +33,7 @@ def whole_run(recipe, tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def seed(tmp_path_factory): return whole_run('seed', tmp_path_factory)
+def baseline(tmp_path_factory): return whole_run('baseline', tmp_path_factory)
 
 
 @pytest.fixture(scope='module')
@@ -71,7 +76,7 @@ def kill(process, folder, moments):
     return process.returncode != 0
 
 
-@pytest.mark.parametrize('recipe', ['seed', 'best'])
+@pytest.mark.parametrize('recipe', ['baseline', 'best'])
 def test_killed_again_and_again(recipe, request, tmp_path):
     "Killed at random moments and resumed, a run ends as one that nobody disturbed."
     whole, moments, kills, folders = request.getfixturevalue(recipe), random.Random(), 0, []
@@ -86,7 +91,7 @@ def test_killed_again_and_again(recipe, request, tmp_path):
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
-def test_asked_to_stop(how, seed, tmp_path):
+def test_asked_to_stop(how, baseline, tmp_path):
     process = start(*new(tmp_path/'run'))
     await_file(tmp_path/'run/model.keras', process)
     process.send_signal(how)
@@ -97,31 +102,31 @@ def test_asked_to_stop(how, seed, tmp_path):
     assert not list((tmp_path/'run').glob('*.part*'))
     status, _, err = run(*command(tmp_path/'run', '--resume'))
     assert status == 0, err
-    assert_same(seed, tmp_path/'run')
+    assert_same(baseline, tmp_path/'run')
 
 
 def test_signals_are_only_held_back_while_it_trains(tmp_path):
     "After the last epoch, Ctrl-C is Python's again."
     before, during = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)], []
     note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: during.append(signal.getsignal(signal.SIGINT)))
-    with _StopOnSignal() as stop: train(replace(RECIPES['seed'], epochs=1), load_mnist('sample'), tmp_path/'run', progress=False, callbacks=[stop, note])
+    with _StopOnSignal() as stop: train_run(replace(RECIPES['baseline'], epochs=1), load_mnist('sample'), tmp_path/'run', progress=False, callbacks=[stop, note])
     assert during[0] == stop.ask and before == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
 
 
 def test_signals_are_given_back_after_an_error(tmp_path, monkeypatch):
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
-    monkeypatch.setattr('mnist_nb.train._KeepRun.on_epoch_end', lambda *args: 1/0)
-    with pytest.raises(ZeroDivisionError): mnist_train(recipe='seed', epochs=1, out=tmp_path/'run', data='sample')
+    monkeypatch.setattr('mnist_nb.runs._KeepRun.on_epoch_end', lambda *args: 1/0)
+    with pytest.raises(ZeroDivisionError): mnist_train(recipe='baseline', epochs=1, out=tmp_path/'run', data='sample')
     assert before == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
 
 
 def test_training_in_a_thread(tmp_path, capsys):
-    thread = threading.Thread(target=mnist_train, kwargs=dict(recipe='seed', epochs=1, out=tmp_path/'run', data='sample'))
+    thread = threading.Thread(target=mnist_train, kwargs=dict(recipe='baseline', epochs=1, out=tmp_path/'run', data='sample'))
     thread.start()
     thread.join(120)
     assert (tmp_path/'run/metrics.json').exists()
 
-def test_a_disk_that_is_full(seed, tmp_path):
+def test_a_disk_that_is_full(baseline, tmp_path):
     "The checkpoint before is kept, the message names the file, and with more room the run goes on."
     with small_disk(tmp_path/'disk', 12_000_000) as disk: # two networks and a half
         status, out, err = run(*new(disk/'run'))
@@ -132,7 +137,7 @@ def test_a_disk_that_is_full(seed, tmp_path):
         subprocess.run(['mount', '-o', 'remount,size=60m', disk], check=True)
         status, _, err = run(*command(disk/'run', '--resume'))
         assert status == 0, err
-        assert_same(seed, disk/'run')
+        assert_same(baseline, disk/'run')
 
 
 @pytest.mark.parametrize('most', [300, 1_000_000])
@@ -164,59 +169,59 @@ def test_nobody_else_may_go_on_with_a_run_that_is_going(tmp_path):
 
 def test_a_loss_that_is_no_number(tmp_path):
     few = load_mnist('sample')
-    recipe = replace(RECIPES['seed'], epochs=3, learning_rate=1e37)
-    with pytest.raises(RunError, match=r'The loss is (nan|inf) since epoch 1'): train(recipe, few, tmp_path/'run', progress=False)
+    recipe = replace(RECIPES['baseline'], epochs=3, learning_rate=1e37)
+    with pytest.raises(RunError, match=r'The loss is (nan|inf) since epoch 1'): train_run(recipe, few, tmp_path/'run', progress=False)
     assert not (tmp_path/'run/model.keras').exists()
 
 
-def test_resuming_with_other_data(seed, tmp_path):
+def test_resuming_with_other_data(baseline, tmp_path):
     "The difference is named, and nothing is touched."
-    shutil.copytree(seed, tmp_path/'run')
+    shutil.copytree(baseline, tmp_path/'run')
     sample = load_mnist('sample')
     other = replace(sample, checksums=sample.checksums | dict(x_train='another'))
     before = {p.name: p.read_bytes() for p in (tmp_path/'run').iterdir()}
-    recipe = replace(RECIPES['seed'], epochs=EPOCHS)
+    recipe = replace(RECIPES['baseline'], epochs=EPOCHS)
     for mnist, recipe, seed_, message in ((other, recipe, 0, r'checksums.x_train was \w+ and is now another'), (sample, recipe, 1, 'seed was 0 and is now 1'),
                                           (sample, replace(recipe, hidden=9), 0, 'recipe.hidden was 512 and is now 9')):
-        with pytest.raises(RunError, match=message): train(recipe, mnist, tmp_path/'run', seed_, resume=True)
+        with pytest.raises(RunError, match=message): train_run(recipe, mnist, tmp_path/'run', seed_, resume=True)
     assert before == {p.name: p.read_bytes() for p in (tmp_path/'run').iterdir()}
 
 
 @pytest.mark.parametrize('content', ['', '[]', '{}', 'null', '"text"', '{"recipe": 3, "seed": 0, "data": {"checksums": {}}}', '{"recipe": {"unknown": 1}, "seed": 0}',
-                                     '['*100_000, '{"recipe": {"name": "seed"}, "seed": 0, "data": []}', '\0\1\2',
-                                     '{"recipe": {"name": "seed"}, "seed": 0, "steps": 0, "data": {"checksums": {}}}'])
-def test_damaged_configurations(content, seed, tmp_path):
-    shutil.copytree(seed, tmp_path/'run')
+                                     '['*100_000, '{"recipe": {"name": "baseline"}, "seed": 0, "data": []}', '\0\1\2',
+                                     '{"recipe": {"name": "baseline"}, "seed": 0, "steps": 0, "data": {"checksums": {}}}'])
+def test_damaged_configurations(content, baseline, tmp_path):
+    shutil.copytree(baseline, tmp_path/'run')
     (tmp_path/'run/config.json').write_text(content)
     for call in lambda: mnist_train(out=tmp_path/'run', resume=True, data='sample'), lambda: mnist_evaluate(tmp_path/'run', data='sample'):
         with pytest.raises(SystemExit, match='error: .*config.json is not the configuration of a run'): call()
 
 
-def test_killed_between_history_and_network(seed, tmp_path):
+def test_killed_between_history_and_network(baseline, tmp_path):
     "The network tells its epoch itself: no figure gets the name of an epoch that it is not of."
-    shutil.copytree(seed, tmp_path/'run')
+    shutil.copytree(baseline, tmp_path/'run')
     with (tmp_path/'run/history.csv').open('a') as f: f.write('9,.1,.9,.001,.9,1\n')
-    found, known = (evaluate_run(folder, load_mnist('sample')) for folder in (tmp_path/'run', seed))
+    found, known = (evaluate_run(folder, load_mnist('sample')) for folder in (tmp_path/'run', baseline))
     assert found == known and found['last']['epoch'] == EPOCHS
 
 
-def test_a_network_without_its_optimizer(seed, tmp_path):
-    shutil.copytree(seed, tmp_path/'run')
+def test_a_network_without_its_optimizer(baseline, tmp_path):
+    shutil.copytree(baseline, tmp_path/'run')
     build_mlp().save(tmp_path/'run/model.keras')
     with pytest.raises(SystemExit, match='error: .*its network has seen 0 epochs'): mnist_train(out=tmp_path/'run', resume=True, data='sample')
 
 
 @pytest.mark.parametrize('content', ['', 'epoch,loss\n', 'a,b\n1,2\n', 'epoch,loss,accuracy,val_loss,val_accuracy,seconds\n1,.5,.9,.5,.9,1\n',
                                      'epoch,loss,accuracy,val_loss,val_accuracy,seconds\n1,x,.9,.5,.9,1\n'])
-def test_damaged_histories(content, seed, tmp_path):
-    shutil.copytree(seed, tmp_path/'run')
+def test_damaged_histories(content, baseline, tmp_path):
+    shutil.copytree(baseline, tmp_path/'run')
     (tmp_path/'run/history.csv').write_text(content)
     with pytest.raises(SystemExit, match='error: .*history'): mnist_train(out=tmp_path/'run', resume=True, data='sample')
 
 
-def test_damaged_networks(seed, tmp_path):
+def test_damaged_networks(baseline, tmp_path):
     "A file is loaded as it was saved, or refused by name."
-    whole, content = [w.numpy() for w in load_network(seed/'model.keras').weights], (seed/'model.keras').read_bytes()
+    whole, content = [w.numpy() for w in load_network(baseline/'model.keras').weights], (baseline/'model.keras').read_bytes()
     moments = np.random.default_rng(None if THOROUGH else 0)
     for n in range(300 if THOROUGH else 30):
         damaged = bytearray(content)
@@ -277,7 +282,7 @@ def test_lambdas_are_refused(before, tmp_path):
     "Even where somebody has told Keras to trust such files."
     code = f"""if True:
         import os, sys, keras
-        from mnist_nb.train import RunError, load_network
+        from mnist_nb.runs import RunError, load_network
         leave_a_mark = lambda x: (open('mark', 'w'), x)[1]
         keras.Sequential([keras.Input((28, 28)), keras.layers.Lambda(leave_a_mark), keras.layers.Flatten(), keras.layers.Dense(10)]).save('model.keras')
         os.remove('mark')
@@ -302,7 +307,7 @@ def test_a_small_file_with_a_large_network(nested, tmp_path):
     path = rewritten(model, with_units, tmp_path/'model.keras')
     code = """if True:
         import resource, sys
-        from mnist_nb.train import RunError, load_network
+        from mnist_nb.runs import RunError, load_network
         with open('/proc/self/statm') as f: used = int(f.read().split()[0])*resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 2_000_000_000,)*2)
         try: load_network(sys.argv[1])
@@ -330,8 +335,8 @@ def test_a_small_file_with_large_arrays(how, tmp_path):
 
 def test_foreign_networks(tmp_path):
     path = tmp_path/'model.keras'
-    keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(3)]).save(path)
-    with pytest.raises(RunError, match=r'model.keras is another network: from \(None, 28, 28\) to \(None, 3\)'): load_network(path)
+    keras.Sequential([keras.Input((20, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(path)
+    with pytest.raises(RunError, match=r'model.keras is another network: from \(None, 20, 28\) to \(None, 10\)'): load_network(path)
     model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10, name='logits')])
     for value in np.nan, np.inf:
         model.layers[-1].set_weights([np.full((784, 10), value), np.zeros(10)])
@@ -342,19 +347,19 @@ def test_foreign_networks(tmp_path):
     with pytest.raises(RunError, match='model.keras cannot be loaded'): load_network(path)
 
 
-def test_accuracy_is_the_same_whichever_way(seed, tmp_path):
+def test_accuracy_is_the_same_whichever_way(baseline, tmp_path):
     "For any batch size, in this process or another, after save and load, and through the half-precision file."
-    from mnist_nb.model import load_pretrained
+    from mnist_nb.runs import load_pretrained
     from mnist_nb.predict import mnist_pretrained, predict, read_network
-    test, model = load_mnist('sample').test, load_network(seed/'model.keras')
-    known = json.loads((seed/'metrics.json').read_text())['last'] # from another process
+    test, model = load_mnist('sample').test, load_network(baseline/'model.keras')
+    known = json.loads((baseline/'metrics.json').read_text())['last'] # from another process
     for size in 1, 7, 333, 1000:
         logits = model.predict(test.images, batch_size=size, verbose=0)
         assert (logits.argmax(1) == test.labels).mean() == known['accuracy']
     assert abs(evaluate(predict_probabilities(model, test.images), test.labels)['loss'] - known['loss']) < 1e-6
     model.save(tmp_path/'again.keras')
     assert (predict_probabilities(load_network(tmp_path/'again.keras'), test.images) == predict_probabilities(model, test.images)).all()
-    mnist_pretrained(seed, out=tmp_path/'half.npz', data='sample')
+    mnist_pretrained(baseline, out=tmp_path/'half.npz', data='sample')
     half = load_pretrained(tmp_path/'half.npz').predict(test.images, verbose=0).argmax(1)
     assert (half == predict(test.images, read_network(tmp_path/'half.npz')).labels).all()
     assert abs((half == test.labels).mean() - known['accuracy']) <= .002

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from mnist_nb.data import Split, load_mnist
 from mnist_nb.search import SPACE, mnist_sweep, read_table, sweep
-from mnist_nb.train import RunError
+from mnist_nb.runs import RunError
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
 

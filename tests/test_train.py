@@ -3,8 +3,7 @@ import json, os, subprocess, sys
 import numpy as np
 import pytest
 from conftest import run
-from mnist_nb.evaluate import mnist_evaluate
-from mnist_nb.train import mnist_train, read_history
+from mnist_nb.runs import mnist_evaluate, mnist_train, read_history
 
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
 
@@ -13,7 +12,7 @@ pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
 def whole(tmp_path_factory):
     "A run of 12 epochs on the sample that nobody disturbed."
     folder = tmp_path_factory.mktemp('runs')/'whole'
-    status, out, err = run('mnist_train', '--recipe', 'seed', '--epochs', 12, '--out', folder, '--data', 'sample')
+    status, out, err = run('mnist_train', '--recipe', 'baseline', '--epochs', 12, '--out', folder, '--data', 'sample')
     assert status == 0, err
     assert 'packaged sample' in err and 'test accuracy' in out and 'pictures: ' in out
     return folder
@@ -41,7 +40,7 @@ def test_evaluate_agrees_with_train(whole, capsys):
 
 
 @pytest.mark.parametrize('args, message', [
-    (dict(recipe='none'), 'there is no recipe none. Choose one of: seed, best, pixels, fast'),
+    (dict(recipe='none'), 'there is no recipe none. Choose one of: baseline, best, pixels, fast'),
     (dict(epochs=0), '0 epochs is too few'),
     (dict(resume=True), '--resume needs --out'),
     (dict(resume=True, out='absent'), 'absent holds no run'),
@@ -85,9 +84,9 @@ def test_a_network_is_not_examined_on_what_it_learned(whole, tmp_path):
 def test_pretrained_is_the_run(whole, tmp_path):
     "The file that comes with the package can be made again from a run, and gives the run's logits."
     from mnist_nb.data import load_mnist
-    from mnist_nb.model import load_pretrained
+    from mnist_nb.runs import load_pretrained
     from mnist_nb.predict import mnist_pretrained, predict, read_network
-    from mnist_nb.train import load_network
+    from mnist_nb.runs import load_network
     mnist_pretrained(whole, out=tmp_path/'half.npz', data='sample')
     images = load_mnist('sample').test.images
     a, b = (model.predict(images, verbose=0) for model in (load_network(whole/'model.keras'), load_pretrained(tmp_path/'half.npz')))
@@ -98,14 +97,14 @@ def test_pretrained_is_the_run(whole, tmp_path):
 
 
 def test_a_plain_network_needs_no_package_of_ours(whole):
-    "Keras alone loads what the recipe `seed` has trained, optimizer and all."
+    "Keras alone loads what the recipe `baseline` has trained, optimizer and all."
     code = """if True:
         import sys, keras, numpy as np
         model = keras.models.load_model(sys.argv[1])
         print(int(model.optimizer.iterations), model.predict(np.full((1, 28, 28), .5), verbose=0).tolist(), 'mnist_nb' in sys.modules)
     """
     out = subprocess.run([sys.executable, '-c', code, whole/'model.keras'], capture_output=True, text=True, check=True).stdout
-    from mnist_nb.train import load_network
+    from mnist_nb.runs import load_network
     assert out == f"{12*29} {load_network(whole/'model.keras').predict(np.full((1, 28, 28), .5), verbose=0).tolist()} False\n"
 
 
