@@ -70,13 +70,14 @@ def read_npz(
     path = Path(path)
     try:
         _check_zip(path, names, min(largest, packed*_size(path)))
-        with np.load(path) as file: arrays = {k: file[k] for k in names} # np.load refuses pickles
+        with np.load(path) as file: arrays = {k: file[k] for k in names} # np.load refuses pickles, and gives bytes for what is no array
+        types_found = {k: a.dtype for k, a in arrays.items()}
     except DataError: raise
     except Exception as e: # damaged archives raise many kinds
         raise DataError(f'{path} cannot be read as an .npz file: {e!s:.200}. Get it again.') from e
-    for k, a in arrays.items():
-        if a.dtype.type not in types:
-            raise DataError(f'{path}: {k} holds numbers of type {a.dtype}, not {" or ".join(t.__name__ for t in types)}.')
+    for k, found in types_found.items():
+        if found.type not in types:
+            raise DataError(f'{path}: {k} holds numbers of type {found}, not {" or ".join(t.__name__ for t in types)}.')
     return arrays
 
 def _check_zip(path, names, most):

@@ -184,7 +184,7 @@ def test_weights_take_memory_in_proportion(bomb, tmp_path):
         tracemalloc.start()
         try:
             if read is read_network or bomb != 'mean':
-                with pytest.raises(ValueError, match='bomb.npz.* claims the shape'): read(tmp_path/'bomb.npz')
+                with pytest.raises(ValueError, match='bomb.npz claims to hold'): read(tmp_path/'bomb.npz')
             assert tracemalloc.get_traced_memory()[1] < most
         finally: tracemalloc.stop()
 
@@ -195,7 +195,7 @@ def test_arrays_share_what_a_file_can_hold(tmp_path):
     zeros = np.zeros(300_000, np.float32)
     np.savez_compressed(tmp_path/'file.npz', noise=np.frombuffer(random, np.float16), one=zeros, other=zeros)
     for names in ['noise', 'one'], ['noise', 'other']: assert set(read_weights(tmp_path/'file.npz', names)) == set(names)
-    with pytest.raises(DataError, match='file.npz: other claims the shape'): read_weights(tmp_path/'file.npz', ['noise', 'one', 'other'])
+    with pytest.raises(DataError, match='file.npz claims to hold'): read_weights(tmp_path/'file.npz', ['noise', 'one', 'other'])
 
 
 def test_a_wide_network_is_refused_before_it_is_built(tmp_path):
