@@ -280,11 +280,19 @@ def _answers(name, read, network):
         if pages == 1: yield called, text, result
         else: yield f'{called}, page {page + 1} of {pages}', text, dict(page=page + 1, pages=pages, **result)
 
+# %% ../nbs/21_predict.ipynb #mnist_predict
 _HELP = 'Pictures of digits, or folders of them; - is the standard input'
 try:
     from fastcore.script import Param
-    _Files = Param(_HELP, nargs='+')
-except ImportError: _Files = Annotated[str, _HELP, dict(nargs='+')] # fastcore 2 has no `Param`
+    _Files = Param(_HELP, nargs='*')
+except ImportError: _Files = Annotated[str, _HELP, dict(nargs='*')] # fastcore 2 has no `Param`
+
+def _predict_csv(source, out, network):
+    "Read the images of Kaggle's `test.csv`, and write their labels as Kaggle wants them."
+    from mnist_nb.datasets import read_kaggle_test, write_submission
+    images = read_kaggle_test(source).astype(np.float32)/255
+    write_submission(out, predict(images, network).labels)
+    print(f'{source}: {len(images):,} images read, labels written to {out}')
 
 @call_parse
 def mnist_predict(
@@ -293,11 +301,16 @@ def mnist_predict(
     json:bool=False, # Print a JSON object for each picture
     model:str=None, # A run folder, or a file that mnist_pretrained wrote (default: the network of the package)
     best:bool=False, # Of a run folder, take the network of the best epoch, not of the last
+    csv:str=None, # Instead of pictures: Kaggle's test.csv
+    out:str='submission.csv', # With --csv: the file to write, `ImageId,Label`
 ):
     "Read handwritten digits from pictures."
     is_run = model and os.path.isdir(model)
     if best and not is_run: sys.exit('error: --best needs a run folder: --model RUN --best.')
-    try: network = _read_run(model, best) if is_run else read_network(model)
+    if bool(csv) == bool(files): sys.exit('error: name pictures to read, or --csv test.csv, and not both.')
+    try:
+        network = _read_run(model, best) if is_run else read_network(model)
+        if csv: return _predict_csv(csv, out, network)
     except (OSError, RuntimeError, ValueError) as e: sys.exit(f'error: {e}')
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='backslashreplace') # a name may hold anything
     failed = False

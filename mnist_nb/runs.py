@@ -28,7 +28,7 @@ from .improve import RECIPES, preparation_layers
 from .model import build_mlp
 from .speed import fast_fit, training_batches
 from .train import Recipe, compile_mlp
-from .visualize import plot_confusion, plot_history, plot_mistakes, plot_predictions, plot_reliability, plot_weights
+from .visualize import plot_confusion, plot_history, plot_mistakes, plot_predictions, plot_reliability, plot_weights, unit_use
 
 import_keras()
 import keras
@@ -437,7 +437,10 @@ def load_run_data(
 )->Mnist:
     "The data that a run learned from."
     name = config['data'].get('dataset', 'mnist')
-    return load_mnist(source) if name == 'mnist' else load_dataset(name, source or config['data']['source'])
+    if name == 'mnist': return load_mnist(source)
+    source = source or config['data']['source']
+    if not source: raise DataError(f'--dataset {name} needs --data, the folder or file that holds it.')
+    return load_dataset(name, source)
 
 # %% ../nbs/11_runs.ipynb #format_run
 def format_run(
@@ -463,6 +466,7 @@ def save_plots(
     labels:np.ndarray, # `(n,)`
     images:np.ndarray, # `(n, 28, 28)`
     kernel:np.ndarray=None, # The hidden layer's weights, as for `plot_weights`; None: not drawn
+    use:np.ndarray=None, # How much each hidden unit is used, as from `unit_use`
     names=None, # What each label is called
 )->list: # The files
     "Draw every picture of a run and save it as PNG."
@@ -471,7 +475,7 @@ def save_plots(
                    mistakes=plot_mistakes(images, probabilities, labels, names=names),
                    confusion=plot_confusion(evaluate(probabilities, labels)['confusion'], names),
                    reliability=plot_reliability(probabilities, labels),
-                   **{} if kernel is None else dict(weights=plot_weights(kernel)))
+                   **{} if kernel is None else dict(weights=plot_weights(kernel, use=use)))
     paths = [Path(folder)/f'{name}.png' for name in figures]
     for fig, path in zip(figures.values(), paths):
         with replacing(path) as part: fig.savefig(part, dpi=150)
@@ -483,11 +487,15 @@ def _flat_layers(model):
     "The layers of a model, those of models within it included."
     return [l for layer in model.layers for l in (_flat_layers(layer) if hasattr(layer, 'layers') else [layer])]
 
-def _hidden_kernel(model):
-    "The weights of the first layer that has any, if they can be drawn as pictures; else None."
+def _hidden_kernel(model, images):
+    "The weights of the first layer that has any, if they can be drawn as pictures, and how much its units are used, if that is known; else None."
     first = next((layer for layer in _flat_layers(model) if layer.weights), None)
     kernel = first.get_weights()[0] if isinstance(first, keras.layers.Dense) else np.zeros(0)
-    return kernel if kernel.ndim == 2 and len(kernel) in (392, 784) else None
+    if kernel.ndim != 2 or len(kernel) not in (392, 784): return None, None
+    arrays = pretrained_fields(model)
+    if arrays is None: return kernel, None
+    inputs = Preparation(arrays['rescale'], arrays['deskew'], arrays['directions'])(images)
+    return kernel, unit_use(first.activation(inputs @ kernel + arrays['hidden_bias']).numpy(), arrays['logits_kernel'])
 
 def examine(
     model:keras.Model, # The network after the last epoch
@@ -495,11 +503,11 @@ def examine(
     folder:Path, # The run folder
 ):
     "Evaluate a trained run on the test images, print and keep the figures, and draw its pictures."
-    metrics, kernel = evaluate_run(folder, mnist), _hidden_kernel(model)
+    metrics, (kernel, use) = evaluate_run(folder, mnist), _hidden_kernel(model, mnist.validation.images[:1000])
     write_json(folder/'metrics.json', metrics)
     print(f"test accuracy {metrics['last']['accuracy']:.2%}, test loss {metrics['last']['loss']:.4f}", flush=True)
     save_plots(folder, read_history(folder), predict_probabilities(model, mnist.test.images), mnist.test.labels,
-               mnist.test.images, kernel, mnist.names)
+               mnist.test.images, kernel, use, mnist.names)
     undrawn = '' if kernel is not None else ' (none of the weights: the first layer with weights is no dense layer on pixels or edges)'
     print(f"pictures: {folder/'*.png'}{undrawn}")
 
@@ -525,17 +533,18 @@ def mnist_train(
     seed:int=None, # Fixes initial weights, order of images and deformations (default: 0)
     out:str=None, # Run folder (default: a new one in runs/)
     data:str=None, # Folder or file with MNIST, or 'sample' (default: MNIST_NB_DATA, the cache, a download)
+    dataset:str=None, # What --data holds, if it is not MNIST: fashion-mnist, kmnist, emnist-digits, emnist-letters, digits, other
     resume:bool=False, # Go on with the run in --out after an interruption
 ):
     "Train a network on MNIST, test it, and keep everything in a run folder."
     with plain_errors(), _StopOnSignal() as stop:
         if resume and not out: raise RunError('--resume needs --out, the folder of the run to go on with.')
-        old = read_config(out) if resume else dict(recipe=asdict(RECIPES['best']), seed=0)
+        old = read_config(out) if resume else dict(recipe=asdict(RECIPES['best']), seed=0, data={})
         if resume and recipe is None and epochs is None: recipe = read_recipe(old['recipe'])
         else: recipe = _recipe(recipe or read_recipe(old['recipe']).name, epochs)
         seed, folder = old['seed'] if seed is None else seed, Path(out) if out else default_folder(recipe)
         try:
-            mnist = load_mnist(data)
+            mnist = load_run_data(dict(data=old['data'] | (dict(dataset=dataset, source=data) if dataset else {})), data)
             print(f'{recipe}, seed {seed}\n{mnist}\nrun folder: {folder}', flush=True)
             model = train_run(recipe, mnist, folder, seed, resume, callbacks=[stop])
             examine(model, mnist, folder)
