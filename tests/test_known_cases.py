@@ -110,6 +110,8 @@ def test_rescaled_digits_have_one_size():
     box[0, 2:12, 3:9] = 1
     row, column, down, aside, slope = (float(m[0, 0]) for m in images.moments(images.normalize(box).reshape(1, 784)))
     assert abs(row - 13.5) < .1 and abs(column - 13.5) < .1 and abs(down - 5.5) < .2
+    before = [float(m[0, 0]) for m in images.moments(box.reshape(1, 784))]
+    assert abs(aside - math.sqrt(before[3]*5.5*3.5/before[2])) < .2 # half-way between the scale of the height and one of its own
 
 
 @pytest.mark.parametrize('direction, gradient', [*enumerate([(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)])])
@@ -205,6 +207,40 @@ def test_seeds_matter(few, tmp_path):
     assert (orders[0] == orders[1]).all() and (orders[0] != orders[2]).any() and sorted(orders[2]) == list(range(64))
     views = [recipe.preparation.augment(few.train.images[:4], (seed, 9)).numpy() for seed in (0, 0, 1)]
     assert (views[0] == views[1]).all() and (views[0] != views[2]).any()
+
+
+def test_a_training_follows_its_seed(few, tmp_path):
+    "Order of the batches, strokes, and initial weights."
+    split = Split(few.train.images, np.arange(64))
+    recipe = replace(RECIPES['baseline'], batch_size=16, epochs=1, hidden=4)
+    orders = [np.concatenate([b for _, b in speed.training_batches(recipe, split, seed=seed).as_numpy_iterator()]) for seed in (0, 1)]
+    assert sorted(orders[0]) == sorted(orders[1]) and (orders[0] != orders[1]).any()
+    thicker = images.Preparation(deformation=Deformation(stroke=1.))
+    assert np.abs(thicker.augment(few.train.images[:4], (0, 0)) - thicker(few.train.images[:4])).max() > .05
+    config = dict(network='recipe', steps=4)
+    first = [runs._first_network(recipe, few, seed, config).get_weights()[0] for seed in (0, 1)]
+    assert (first[0] == train.compile_mlp(recipe, 4, 0).get_weights()[0]).all() and (first[0] != first[1]).any()
+
+
+def test_last_and_best(few, tmp_path):
+    "The loss on labels that were never learned rises, so the best epoch is the first."
+    recipe = replace(RECIPES['baseline'], hidden=16, epochs=4, batch_size=16, learning_rate=.01)
+    runs.train_run(recipe, few, tmp_path/'run', progress=False)
+    history, found = runs.read_history(tmp_path/'run'), runs.evaluate_run(tmp_path/'run', few)
+    assert history['val_loss'].argmin() == 0 < history['val_loss'].argmax()
+    assert (found['last']['epoch'], found['best']['epoch']) == (4, 1) and found['last']['loss'] > found['best']['loss']
+
+
+def test_splits():
+    "Full ink is 1, each class has its share, and nothing is in two splits."
+    mnist = data.load_mnist()
+    assert mnist.train.images.max() == mnist.validation.images.max() == mnist.test.images.max() == 1
+    shares = [np.bincount(s.labels, minlength=10)/len(s) for s in (mnist.train, mnist.validation)]
+    assert np.abs(shares[0] - shares[1]).max() < .6/len(mnist.validation) + 1e-6
+    few = data.split_arrays(dict(x_train=np.arange(120, dtype=np.uint8)[:, None, None]*np.ones((1, 28, 28), np.uint8), y_train=np.arange(120) % 2,
+                                 x_test=np.zeros((1, 28, 28), np.uint8), y_test=np.zeros(1, int)), 'here', {}, names='ab')
+    assert sorted((np.concatenate([few.train.images, few.validation.images])[:, 0, 0]*255).round().astype(int)) == list(range(120))
+    assert len(few.validation) == 10 and few.names == ('a', 'b')
 
 
 # Evaluation
