@@ -233,7 +233,7 @@ def _read_run(run, best=False):
 def _read_one(source, network, **kwargs):
     p = predict(normalize_digit(source, **kwargs)[None], network)
     label = int(p.labels[0])
-    text = f'{network.names[label]} ({p.probabilities[0, label]:.1%})' if p.is_digit[0] else 'not a digit'
+    text = f'{network.names[label]} ({p.probabilities[0, label]:.1%})' if p.is_digit[0] else 'not a digit' if network.names == _DIGITS else 'none of these'
     return text, dict(label=label, name=network.names[label], is_digit=bool(p.is_digit[0]), score=round(float(p.scores[0]), 3),
                       probabilities=[round(float(q), 5) for q in p.probabilities[0]])
 
