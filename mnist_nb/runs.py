@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RunError', 'read_history', 'read_recipe', 'environment', 'read_config', 'load_network', 'epochs_seen', 'train_run',
-           'default_folder', 'evaluate_run', 'load_run_data', 'format_run', 'save_plots', 'examine', 'plain_errors',
-           'mnist_train', 'mnist_evaluate', 'pretrained_fields', 'load_pretrained']
+           'default_folder', 'evaluate_run', 'load_run_data', 'format_run', 'pretrained_fields', 'load_pretrained',
+           'save_plots', 'examine', 'plain_errors', 'mnist_train', 'mnist_evaluate']
 
 # %% ../nbs/11_runs.ipynb #imports
 import csv, json, math, os, platform, shutil, signal, sys, threading, time, zipfile
@@ -458,6 +458,51 @@ def format_run(
     lines += [f'{k:9}' + ''.join(f'{v:7.1%}' for v in last[k]) for k in ('precision', 'recall')]
     return '\n'.join(lines)
 
+# %% ../nbs/11_runs.ipynb #pretrained_fields
+_WEIGHTS = 'hidden_kernel', 'hidden_bias', 'logits_kernel', 'logits_bias'
+
+def _flat_layers(model):
+    "The layers of a model, those of models within it included."
+    return [l for layer in model.layers for l in (_flat_layers(layer) if hasattr(layer, 'layers') else [layer])]
+
+def pretrained_fields(
+    model:keras.Model, # From images to logits
+)->dict: # Weights, the name of the activation, and what `rescale`, `deskew` and `directions` are; None if NumPy cannot compute it here
+    "All that is needed to use a network of two dense layers without Keras."
+    layers = [layer for layer in _flat_layers(model) if not isinstance(layer, keras.layers.Dropout)] # dropout is for training only
+    kinds = [type(layer).__name__ for layer in layers]
+    ours = [k for k in kinds if k != 'Flatten']
+    if ours[-2:] != ['Dense', 'Dense'] or ours[:-2] not in ([], ['Normalize'], ['Normalize', 'DirectionFeatures']): return None
+    hidden, output = layers[-2:]
+    options = {k: getattr(layers[kinds.index('Normalize')], k) if 'Normalize' in kinds else False for k in ('rescale', 'deskew')}
+    options['directions'] = 'DirectionFeatures' in kinds
+    weights, inputs = hidden.get_weights() + output.get_weights(), 392 if options['directions'] else 784
+    activations = [getattr(layer.activation, '__name__', None) for layer in (hidden, output)]
+    plain = all(layer.compute_dtype == 'float32' for layer in (hidden, output)) and len(weights) == 4 and len(weights[0]) == inputs
+    if not plain or activations[1] != 'linear' or activations[0] not in ('relu', 'squared_relu'): return None
+    return dict(zip(_WEIGHTS, weights), activation=activations[0], **options)
+
+# %% ../nbs/11_runs.ipynb #load_pretrained
+def load_pretrained(
+    path=None, # A `.npz` file with these fields; default: the network that comes with the package
+)->keras.Model: # From images float32 `(n, 28, 28)` in [0, 1] to logits float32 `(n, classes)`
+    "A trained network as a Keras model; raises `ValueError` if the file does not hold one."
+    path = Path(path or Path(__file__).with_name('pretrained.npz'))
+    try:
+        file = read_weights(path, (*_WEIGHTS, 'activation', 'rescale', 'deskew', 'directions'))
+        weights = [file[k].astype(np.float32) for k in _WEIGHTS]
+        hidden, classes = weights[1].size, weights[3].size
+        preparation = Preparation(*(file[k].item() for k in ('rescale', 'deskew', 'directions')))
+        shapes = [(preparation.shape[0], hidden), (hidden,), (hidden, classes), (classes,)]
+        for name, weight, shape in zip(_WEIGHTS, weights, shapes):
+            if weight.shape != shape: raise ValueError(f'{name} has shape {weight.shape} and should have {shape}')
+            if not np.isfinite(weight).all(): raise ValueError(f'{name} holds numbers that are not finite')
+        network = build_mlp(hidden, file['activation'].item(), inputs=preparation.shape, classes=classes)
+    except Exception as e: # damaged archives raise many kinds
+        raise ValueError(f'{path} does not hold a network: {e!s:.300}. Get it again, or make one with mnist_pretrained.') from e
+    network.set_weights(weights)
+    return keras.Sequential([keras.Input((28, 28), name='images'), *preparation_layers(preparation), *network.layers], name='mlp')
+
 # %% ../nbs/11_runs.ipynb #save_plots
 def save_plots(
     folder, # Where the PNG files go
@@ -483,10 +528,6 @@ def save_plots(
     return paths
 
 # %% ../nbs/11_runs.ipynb #hidden_kernel
-def _flat_layers(model):
-    "The layers of a model, those of models within it included."
-    return [l for layer in model.layers for l in (_flat_layers(layer) if hasattr(layer, 'layers') else [layer])]
-
 def _hidden_kernel(model, images):
     "The weights of the first layer that has any, if they can be drawn as pictures, and how much its units are used, if that is known; else None."
     first = next((layer for layer in _flat_layers(model) if layer.weights), None)
@@ -565,44 +606,3 @@ def mnist_evaluate(
         config = read_config(run) # before anything slow
         result = evaluate_run(run, load_run_data(config, data))
         print(dumps(result, indent=1) if json else format_run(result, tuple(config['names'])))
-
-# %% ../nbs/11_runs.ipynb #pretrained_fields
-_WEIGHTS = 'hidden_kernel', 'hidden_bias', 'logits_kernel', 'logits_bias'
-
-def pretrained_fields(
-    model:keras.Model, # From images to logits
-)->dict: # Weights, the name of the activation, and what `rescale`, `deskew` and `directions` are; None if NumPy cannot compute it here
-    "All that is needed to use a network of two dense layers without Keras."
-    layers = [layer for layer in _flat_layers(model) if not isinstance(layer, keras.layers.Dropout)] # dropout is for training only
-    kinds = [type(layer).__name__ for layer in layers]
-    ours = [k for k in kinds if k != 'Flatten']
-    if ours[-2:] != ['Dense', 'Dense'] or ours[:-2] not in ([], ['Normalize'], ['Normalize', 'DirectionFeatures']): return None
-    hidden, output = layers[-2:]
-    options = {k: getattr(layers[kinds.index('Normalize')], k) if 'Normalize' in kinds else False for k in ('rescale', 'deskew')}
-    options['directions'] = 'DirectionFeatures' in kinds
-    weights, inputs = hidden.get_weights() + output.get_weights(), 392 if options['directions'] else 784
-    activations = [getattr(layer.activation, '__name__', None) for layer in (hidden, output)]
-    plain = all(layer.compute_dtype == 'float32' for layer in (hidden, output)) and len(weights) == 4 and len(weights[0]) == inputs
-    if not plain or activations[1] != 'linear' or activations[0] not in ('relu', 'squared_relu'): return None
-    return dict(zip(_WEIGHTS, weights), activation=activations[0], **options)
-
-# %% ../nbs/11_runs.ipynb #load_pretrained
-def load_pretrained(
-    path=None, # A `.npz` file with these fields; default: the network that comes with the package
-)->keras.Model: # From images float32 `(n, 28, 28)` in [0, 1] to logits float32 `(n, classes)`
-    "A trained network as a Keras model; raises `ValueError` if the file does not hold one."
-    path = Path(path or Path(__file__).with_name('pretrained.npz'))
-    try:
-        file = read_weights(path, (*_WEIGHTS, 'activation', 'rescale', 'deskew', 'directions'))
-        weights = [file[k].astype(np.float32) for k in _WEIGHTS]
-        hidden, classes = weights[1].size, weights[3].size
-        preparation = Preparation(*(file[k].item() for k in ('rescale', 'deskew', 'directions')))
-        shapes = [(preparation.shape[0], hidden), (hidden,), (hidden, classes), (classes,)]
-        for name, weight, shape in zip(_WEIGHTS, weights, shapes):
-            if weight.shape != shape: raise ValueError(f'{name} has shape {weight.shape} and should have {shape}')
-            if not np.isfinite(weight).all(): raise ValueError(f'{name} holds numbers that are not finite')
-        network = build_mlp(hidden, file['activation'].item(), inputs=preparation.shape, classes=classes)
-    except Exception as e: # damaged archives raise many kinds
-        raise ValueError(f'{path} does not hold a network: {e!s:.300}. Get it again, or make one with mnist_pretrained.') from e
-    network.set_weights(weights)
-    return keras.Sequential([keras.Input((28, 28), name='images'), *preparation_layers(preparation), *network.layers], name='mlp')
