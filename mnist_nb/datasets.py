@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from .data import Mnist, split_arrays
-from .files import MNIST_CHECKSUMS, DataError, check_bytes, check_sizes, checksum, read_arrays, read_folder, read_npz, replacing
+from .files import MNIST_CHECKSUMS, DataError, check_sizes, checksum, read_arrays, read_folder, read_npz, replacing
 from .handwriting import ImageError, normalize_digit
 
 # %% ../nbs/14_datasets.ipynb #DATASETS
@@ -169,8 +169,7 @@ def _read_kmnist(folder):
     "The arrays of KMNIST's four `.npz` files; None if they are not there."
     names = dict(x_train='train-imgs', y_train='train-labels', x_test='test-imgs', y_test='test-labels')
     if not (folder/'kmnist-train-imgs.npz').is_file(): return None
-    arrays = {k: read_npz(folder/f'kmnist-{n}.npz', ['arr_0'], largest=_LARGEST)['arr_0'] for k, n in names.items()}
-    return check_bytes(arrays, folder)
+    return {k: read_npz(folder/f'kmnist-{n}.npz', ['arr_0'], largest=_LARGEST)['arr_0'] for k, n in names.items()}
 
 def _read_emnist(name, path):
     "The arrays of EMNIST, upright and with labels from 0."
@@ -276,7 +275,7 @@ def load_dataset(
     if 'x_test' not in arrays: arrays = _set_aside(arrays, path, seed)
     checksums = {k: checksum(a) for k, a in arrays.items()}
     _check_known(checksums, name, path)
-    return replace(split_arrays(arrays, str(source), checksums, names, seed), dataset=name)
+    return replace(split_arrays(arrays, str(path), checksums, names, seed), dataset=name)
 
 # %% ../nbs/14_datasets.ipynb #read_kaggle_test
 def read_kaggle_test(

@@ -114,6 +114,7 @@ class _Call:
     "A call in a pickle: its arguments and the state of its result, written down, and not made."
     def __init__(self, *args): self.args, self.state = args, None
     def __setstate__(self, state): self.state = state
+    def __repr__(self): return f'_Call{self.args}'
 
 class _Calls(pickle.Unpickler):
     "Writes calls down instead of making them."
@@ -138,7 +139,8 @@ def _written_array(call):
     _, shape, kind, fortran, content = call.state
     if isinstance(content, _Call): content = content.args[0].encode('latin1')
     order, code = (t.decode() if isinstance(t, bytes) else t for t in (kind.state[1], kind.args[0]))
-    if min(shape) < 0 or not re.fullmatch('[<>|=]?[biuf][1248]', order + code): raise ValueError(f'an array of type {order + code} and shape {shape} is none of plain numbers')
+    if min(shape) < 0 or not re.fullmatch('[<>|=]?[biuf][1248]', order + code):
+        raise ValueError(f'an array of type {order + code} and shape {shape} is none of plain numbers')
     return np.frombuffer(content, order + code).reshape(tuple(shape), order='F' if fortran else 'C')
 
 # %% ../nbs/10_files.ipynb #read_pickle

@@ -90,6 +90,14 @@ def test_idx(few, tmp_path, within, ending, spelling):
     assert data.checksums == {k: checksum(a) for k, a in few.items()}
 
 
+def test_the_home_folder(few, tmp_path, monkeypatch):
+    "A run keeps where its data are, so `~` must not stay in it."
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.setenv('USERPROFILE', str(tmp_path))
+    write_idx(few, tmp_path/'digits')
+    assert load_dataset('digits', '~/digits').source == str(tmp_path/'digits')
+
+
 def test_the_folder_of_another_dataset_is_not_taken(few, tmp_path):
     write_idx(few, tmp_path/'FashionMNIST'/'raw')
     for name in 'kmnist', 'other': # what is there is a folder without pictures
@@ -158,6 +166,9 @@ def test_kmnist(few, tmp_path):
         np.savez_compressed(tmp_path/f'kmnist-{name}.npz', few[k])
     data = load_dataset('kmnist', tmp_path)
     assert images_of(data) == pairs(few, DATASETS['kmnist']) and data.names[4] == 'na'
+    np.savez_compressed(tmp_path/'kmnist-train-imgs.npz', few['x_train']/255)
+    with pytest.raises(DataError, match='kmnist-train-imgs.npz: arr_0 holds numbers of type float64, not uint8'): load_dataset('kmnist', tmp_path)
+    np.savez_compressed(tmp_path/'kmnist-train-imgs.npz', few['x_train'])
     (tmp_path/'kmnist-test-labels.npz').unlink()
     with pytest.raises(DataError, match='kmnist-test-labels.npz does not exist'): load_dataset('kmnist', tmp_path)
 
@@ -299,6 +310,15 @@ def array_pickle(shape=(2, 784), code='u1', order='|', content=bytes(1568), fort
 def test_an_array_that_lies(tmp_path, kwargs):
     (tmp_path/'lie.pkl').write_bytes(array_pickle(**kwargs))
     check_refused(tmp_path/'lie.pkl', 3_000_000)
+    if 'code' in kwargs:
+        with pytest.raises(DataError, match='none of plain numbers'): read_pickle(tmp_path/'lie.pkl')
+
+
+def test_columns_before_rows(tmp_path, few):
+    "Arrays in Fortran's order come out as they were."
+    def turned(a): return np.asfortranarray(np.float32(a.reshape(-1, 784))/256)
+    (tmp_path/'mnist.pkl').write_bytes(pickle.dumps(((turned(few['x_train'][:250]), few['y_train'][:250]), (turned(few['x_train'][250:]), few['y_train'][250:]), (turned(few['x_test']), few['y_test'])), 2))
+    assert same(read_arrays(tmp_path), few)
 
 
 def test_the_same_array_that_does_not_lie(tmp_path):
@@ -395,6 +415,13 @@ def test_tables(few, tmp_path, header, newline, before, ending):
     assert (images == few['x_test']).all() and (labels == few['y_test']).all()
 
 
+def test_empty_lines(few, tmp_path):
+    "At the end of a table, or between images, as editors leave them; an image stays an image."
+    path = write_csv(few['x_test'], few['y_test'], tmp_path/'test.csv', KAGGLE)
+    path.write_text(path.read_text().replace('\n', '\n\n', 5) + '\n  \n')
+    assert (read_table(path)[0] == few['x_test']).all()
+
+
 def test_kaggles_folder(few, tmp_path):
     write_csv(few['x_train'], few['y_train'], tmp_path/'train.csv', KAGGLE)
     write_csv(few['x_test'], None, tmp_path/'test.csv', KAGGLE[1:])
@@ -410,6 +437,13 @@ def test_seed_chooses_what_is_set_aside(few, tmp_path):
     path = write_csv(few['x_train'], few['y_train'], tmp_path/'train.csv')
     first, again, other = (load_dataset('digits', path, seed) for seed in (0, 0, 1))
     assert first.checksums == again.checksums != other.checksums and (first.validation.images == again.validation.images).all()
+
+
+def test_seed_chooses_the_validation_images(few, tmp_path):
+    path = write_npz(few, tmp_path)
+    first, again, other = (load_dataset('digits', path, seed) for seed in (0, 0, 1))
+    assert (first.validation.images == again.validation.images).all() and not (first.validation.images == other.validation.images).all()
+    assert first.checksums == other.checksums and (first.test.images == other.test.images).all()
 
 
 def edited(lines, n, how):
@@ -543,7 +577,7 @@ def test_a_class_called_train(tmp_path):
     (lambda f: (f/'a'/'cut.png').write_bytes((f/'a'/'0.png').read_bytes()[:60]), 'a/cut.png'),
     (lambda f: (f/'a'/'empty.png').touch(), 'a/empty.png'),
     (lambda f: Image.new('L', (50, 50), 255).save(f/'a'/'blank.png'), 'a/blank.png: the picture is blank'),
-    (lambda f: (f/'a'/'old').mkdir(), 'a/old is a folder'),
+    (lambda f: (f/'a'/'old').mkdir(), 'a/old is a folder, where there should be pictures only'),
     (lambda f: draw(f, ['tiny'], 2), "2 images of class 'tiny'"),
     (lambda f: (f/'none').mkdir(), "0 images of class 'none'"),
     (lambda f: os.mkfifo(f/'a'/'pipe'), 'a/pipe is no plain file'),
@@ -583,6 +617,8 @@ def test_limits_of_pictures(tmp_path, monkeypatch):
 def test_names():
     assert set(DATASETS) == {'fashion-mnist', 'kmnist', 'emnist-digits', 'emnist-letters', 'digits', 'other'}
     assert [len(set(names)) for names in DATASETS.values()] == [10, 10, 10, 26, 10, 0]
+    assert DATASETS['fashion-mnist'] == ('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot')
+    assert ' '.join(DATASETS['kmnist']) == 'o ki su tsu na ha ma ya re wo' and ''.join(DATASETS['emnist-letters']) == 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
 
 
 @pytest.mark.parametrize('name', ['mnist', 'MNIST', 'fashion', '', None])
@@ -611,6 +647,12 @@ def test_labels_that_are_found(few, tmp_path):
 def test_too_few_images(few, tmp_path, keep, message):
     kept = keep(few['y_train'])
     with pytest.raises(DataError, match=message): load_dataset('digits', write_npz(few | {k: few[k][kept] for k in ('x_train', 'y_train')}, tmp_path))
+
+
+def test_too_few_images_to_set_aside_a_test(few, tmp_path):
+    kept = np.arange(300) % 30 < 13
+    path = write_csv(few['x_train'][kept], few['y_train'][kept], tmp_path/'train.csv')
+    with pytest.raises(DataError, match='holds 130 images, and for 10 classes at least 140 are needed'): load_dataset('digits', path)
 
 
 @pytest.mark.filterwarnings(ASIDE)
