@@ -208,7 +208,7 @@ def _check_network(network, recipe, classes):
     loss = network.loss if isinstance(network.loss, keras.losses.Loss) else keras.losses.get(network.loss)
     settings = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
     if not settings.get('from_logits'):
-        raise RunError(f'the loss {getattr(loss, "name", loss)} does not take logits. Use '
+        raise RunError(f'the loss {getattr(loss, "name", None) or getattr(loss, "__name__", loss)} does not take logits. Use '
                        'keras.losses.SparseCategoricalCrossentropy(from_logits=True), and no softmax at the end.')
 
 # %% ../nbs/11_runs.ipynb #rehearse
