@@ -8,7 +8,7 @@ __all__ = ['best', 'pixels', 'fast', 'RECIPES', 'Normalize', 'DirectionFeatures'
 # %% ../nbs/05_improve.ipynb #imports
 from dataclasses import replace
 from .files import import_keras
-from .images import Deformation, Preparation, direction_features, warp
+from .images import Deformation, Preparation, direction_features
 from .train import RECIPES, Recipe
 
 import_keras()

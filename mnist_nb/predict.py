@@ -83,17 +83,17 @@ def _check_arrays(network):
 def _read_network(path, *stamp):
     "The network in a file, read again when its `stamp` has changed."
     needed = [f.name for f in fields(Network) if f.name != 'names']
-    try:
-        arrays = {k: a.item() if a.ndim == 0 else a for k, a in read_weights(path, needed).items()}
-        return Network(**arrays, names=_read_names(path))
+    try: return Network(**_read_arrays(path, needed))
     except NetworkError as e: raise NetworkError(f'{path}: {e}') from None
     except (AttributeError, TypeError, ValueError, ZeroDivisionError) as e: # what is damaged has anything in it
         raise NetworkError(f'{path} is not a file that mnist_pretrained wrote: {e!s:.300}') from e
 
-def _read_names(path):
-    "What the labels are called; digits where the file does not say."
-    try: return tuple(map(str, read_weights(path, ['names'])['names']))
-    except DataError: return _DIGITS
+def _read_arrays(path, needed):
+    "Arrays and single values by name; `names` too, where the file has them, as those of the first edition do not."
+    arrays = read_weights(path, needed) # says so if it is no such file
+    with zipfile.ZipFile(path) as z: named = 'names.npy' in z.namelist()
+    if named: arrays['names'] = tuple(map(str, read_weights(path, ['names'])['names']))
+    return {k: a.item() if np.ndim(a) == 0 else a for k, a in arrays.items()}
 
 def read_network(
     path=None, # A `.npz` file that `mnist_pretrained` wrote; default: the network that comes with the package
@@ -170,14 +170,14 @@ def mnist_pretrained(
     data:str=None, # Folder or file with MNIST, or 'sample' (default: as for mnist_train)
 ):
     "Keep the last network of a run, in half precision, as the one that comes with the package."
-    from mnist_nb.data import load_mnist
-    from mnist_nb.runs import RunError, load_network, plain_errors, pretrained_fields, read_config
+    from mnist_nb.runs import RunError, load_network, load_run_data, plain_errors, pretrained_fields, read_config
     with plain_errors():
+        config, out = read_config(run), str(out or _PACKAGE/'pretrained.npz')
         arrays = pretrained_fields(load_network(Path(run)/'model.keras'))
         if arrays is None: raise RunError(f'{run}: this network has other layers than two dense ones. Use it with `mnist_predict --model {run}`.')
         arrays = {k: v.astype(np.float16) if hasattr(v, 'astype') else v for k, v in arrays.items()}
-        network = fit_score(_unscored(arrays, tuple(read_config(run)['names'])), load_mnist(data))
-        _save(Path(out or _PACKAGE/'pretrained.npz').with_suffix('.npz'), network, np.float16)
+        network = fit_score(_unscored(arrays, tuple(config['names'])), load_run_data(config, data))
+        _save(Path(out if out.endswith('.npz') else f'{out}.npz'), network, np.float16)
 
 # %% ../nbs/21_predict.ipynb #KerasNetwork
 @dataclass(frozen=True, eq=False)
@@ -206,8 +206,8 @@ def _read_kept(kept, path):
     "The network of `path` with the score that is kept beside it."
     with zipfile.ZipFile(kept) as z: whole = 'hidden_kernel.npy' in z.namelist()
     if whole: return read_network(kept)
-    score = read_weights(kept, ['mean', 'components', 'residual_weight', 'threshold'])
-    return replace(_load_run(path, _read_names(kept)), **{k: a.item() if a.ndim == 0 else a for k, a in score.items()})
+    score = _read_arrays(kept, ['mean', 'components', 'residual_weight', 'threshold'])
+    return replace(_load_run(path, score['names']), **score)
 
 def _read_run(run, best=False):
     "The last or the best network of a run folder, completed with its score, which is kept beside it."
@@ -302,15 +302,16 @@ def mnist_predict(
     model:str=None, # A run folder, or a file that mnist_pretrained wrote (default: the network of the package)
     best:bool=False, # Of a run folder, take the network of the best epoch, not of the last
     csv:str=None, # Instead of pictures: Kaggle's test.csv
-    out:str='submission.csv', # With --csv: the file to write, `ImageId,Label`
+    out:str=None, # With --csv: the file to write, `ImageId,Label` (default: submission.csv)
 ):
     "Read handwritten digits from pictures."
     is_run = model and os.path.isdir(model)
     if best and not is_run: sys.exit('error: --best needs a run folder: --model RUN --best.')
     if bool(csv) == bool(files): sys.exit('error: name pictures to read, or --csv test.csv, and not both.')
+    if csv and (line or json) or out and not csv: sys.exit('error: --out goes with --csv only, and --line and --json with pictures only.')
     try:
         network = _read_run(model, best) if is_run else read_network(model)
-        if csv: return _predict_csv(csv, out, network)
+        if csv: return _predict_csv(csv, out or 'submission.csv', network)
     except (OSError, RuntimeError, ValueError) as e: sys.exit(f'error: {e}')
     if hasattr(sys.stdout, 'reconfigure'): sys.stdout.reconfigure(errors='backslashreplace') # a name may hold anything
     failed = False

@@ -26,7 +26,7 @@ from .files import DataError, import_keras, read_weights, replacing, until_close
 from .images import Deformation, Preparation
 from .improve import RECIPES, preparation_layers
 from .model import build_mlp
-from .speed import fast_fit, training_batches
+from .speed import fast_fit, flat_layers, training_batches
 from .train import Recipe, compile_mlp
 from .visualize import plot_confusion, plot_history, plot_mistakes, plot_predictions, plot_reliability, plot_weights, unit_use
 
@@ -122,18 +122,19 @@ def _without_preparation(model, preparation):
     return _compiled_as(model, networks[0])
 
 # %% ../nbs/11_runs.ipynb #check_part
-_MODULES = {f'keras.{m}' for m in ('activations', 'constraints', 'dtype_policies', 'initializers', 'layers', 'losses', 'metrics', 'models',
+_MODULES = {f'keras.{m}' for m in ('activations', 'constraints', 'dtype_policies', 'initializers', 'layers', 'losses', 'metrics',
                                    'optimizers', 'optimizers.schedules', 'regularizers')}
-_FOREIGN = {'Lambda', 'TFSMLayer', 'TorchModuleWrapper', 'JaxLayer', 'FlaxLayer'}
+_WITHIN = {('keras', 'Sequential'), ('keras', 'DTypePolicy'), ('keras.src.models.functional', 'Functional'), (None, '__keras_tensor__')}
+_FOREIGN = {'Lambda', 'TFSMLayer', 'TorchModuleWrapper', 'JaxLayer', 'FlaxLayer', # run code of others, and these read files of others:
+            'IndexLookup', 'StringLookup', 'IntegerLookup', 'TextVectorization', 'function'}
 
 def _check_part(fields):
     "Refuse an object of a network's description that could run code from elsewhere."
     if 'class_name' not in fields: return fields
-    name = fields['config'] if fields['class_name'] == 'function' else fields['class_name']
-    known = keras.saving.get_registered_object(fields.get('registered_name') or '') or keras.saving.get_registered_object(str(name))
-    module, kinds = fields.get('module'), ('Sequential', 'Functional', 'DTypePolicy')
-    ours = module in _MODULES and fields['class_name'] not in (*_FOREIGN, 'function') or module == 'keras' and name in kinds
-    if not (known or ours): raise ValueError(
+    kind, module = fields['class_name'], fields.get('module')
+    name = fields['config'] if kind == 'function' else kind
+    known = keras.saving.get_registered_object(str(name if kind == 'function' else fields.get('registered_name'))) # as Keras looks it up
+    if not known and ((module not in _MODULES or kind in _FOREIGN) and (module, kind) not in _WITHIN): raise ValueError(
         f'it holds {name!r:.200}, which is no part of Keras or of this package. Such a part could run code. If it is yours, '
         'register it with @keras.saving.register_keras_serializable() and import it first')
     return fields
@@ -188,7 +189,7 @@ def load_network(
     if model.input_shape != (None, 28, 28) or len(model.output_shape) != 2:
         raise RunError(f'{path} is another network: from {model.input_shape} to {model.output_shape}, '
                        'not from images (None, 28, 28) to logits (None, classes).')
-    for layer in model.layers:
+    for layer in flat_layers(model):
         if math.prod(layer.output.shape[1:]) > 10_000_000: raise RunError(f'{path}: the output of {layer.name} is too large.')
     for weight in model.weights:
         if not np.isfinite(weight.numpy()).all(): raise RunError(f'{path}: {weight.path} holds numbers that are not finite.')
@@ -464,15 +465,11 @@ def format_run(
 # %% ../nbs/11_runs.ipynb #pretrained_fields
 _WEIGHTS = 'hidden_kernel', 'hidden_bias', 'logits_kernel', 'logits_bias'
 
-def _flat_layers(model):
-    "The layers of a model, those of models within it included."
-    return [l for layer in model.layers for l in (_flat_layers(layer) if hasattr(layer, 'layers') else [layer])]
-
 def pretrained_fields(
     model:keras.Model, # From images to logits
 )->dict: # Weights, the name of the activation, and what `rescale`, `deskew` and `directions` are; None if NumPy cannot compute it here
     "All that is needed to use a network of two dense layers without Keras."
-    layers = [layer for layer in _flat_layers(model) if not isinstance(layer, keras.layers.Dropout)] # dropout is for training only
+    layers = [layer for layer in flat_layers(model) if not isinstance(layer, keras.layers.Dropout)] # dropout is for training only
     kinds = [type(layer).__name__ for layer in layers]
     ours = [k for k in kinds if k != 'Flatten']
     if ours[-2:] != ['Dense', 'Dense'] or ours[:-2] not in ([], ['Normalize'], ['Normalize', 'DirectionFeatures']): return None
@@ -533,7 +530,7 @@ def save_plots(
 # %% ../nbs/11_runs.ipynb #hidden_kernel
 def _hidden_kernel(model, images):
     "The weights of the first layer that has any, if they can be drawn as pictures, and how much its units are used, if that is known; else None."
-    first = next((layer for layer in _flat_layers(model) if layer.weights), None)
+    first = next((layer for layer in flat_layers(model) if layer.weights), None)
     kernel = first.get_weights()[0] if isinstance(first, keras.layers.Dense) else np.zeros(0)
     if kernel.ndim != 2 or len(kernel) not in (392, 784): return None, None
     arrays = pretrained_fields(model)

@@ -33,6 +33,11 @@ def frozen():
     return layer
 
 
+def functional():
+    inputs = keras.Input((784,))
+    return keras.Model(inputs, hidden()(layers.Dropout(0.)(inputs)))
+
+
 # What stands before the logits, then the optimizer and the loss where they are not the usual ones
 CHANGES = dict(
     momentum=([hidden], lambda: optimizers.SGD(.05, momentum=.9)),
@@ -57,6 +62,7 @@ CHANGES = dict(
     clipping=([hidden], lambda: optimizers.Adam(clipnorm=.5)),
     mixed=([lambda: hidden(dtype='mixed_float16')], lambda: optimizers.LossScaleOptimizer(optimizers.Adam())),
     frozen=([frozen, hidden],),
+    functional=([functional],),
 )
 RANDOM = 'dropout_first', 'dropout_last', 'noise'
 

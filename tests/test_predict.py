@@ -1,9 +1,11 @@
 "The command that reads digits: every picture gets an answer or a reason, whatever it is."
 import base64, io, json, os
+from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image, ImageDraw
+import mnist_nb
 from conftest import POSIX, THOROUGH, run, start
 from mnist_nb.data import load_mnist
 from mnist_nb.handwriting import ImageError, extract_ink, find_digits, make_photo, normalize_digit
@@ -259,3 +261,33 @@ def test_many_or_few_at_once():
     images = np.random.default_rng(0).random((1003, 28, 28))
     together, alone = predict(images), [predict(images[i:i + 1]) for i in range(0, 1003, 100)]
     assert np.allclose(np.concatenate([p.probabilities for p in alone]), together.probabilities[::100], atol=1e-4)
+
+
+@pytest.mark.parametrize('arguments', [['a.png', '--out', 'x.csv'], ['--csv', 'a.csv', '--line'], ['--csv', 'a.csv', '--json'], ['--csv', 'a.csv', 'a.png'], []])
+def test_options_that_do_not_go_together(arguments):
+    "None is silently left out."
+    status, out, err = run('mnist_predict', *arguments)
+    assert status == 1 and err.startswith('error: ') and not out
+
+
+def test_a_submission(tmp_path):
+    "Kaggle's test.csv, read as the arrays are."
+    images = load_mnist('sample').test.images[:20]
+    rows = (images*255).round().astype(int).reshape(20, 784)
+    header = ','.join(f'pixel{n}' for n in range(784))
+    (tmp_path/'test.csv').write_text('\n'.join([header, *(','.join(map(str, row)) for row in rows)]) + '\n')
+    status, out, err = run('mnist_predict', '--csv', 'test.csv', cwd=tmp_path)
+    assert status == 0, err
+    labels = predict(images).labels
+    assert (tmp_path/'submission.csv').read_text() == 'ImageId,Label\n' + ''.join(f'{n},{label}\n' for n, label in enumerate(labels, 1))
+
+
+def test_names_are_not_guessed(tmp_path):
+    "A file without names is of the first edition, and of digits; damaged names are no digits."
+    with np.load(Path(mnist_nb.__file__).with_name('pretrained.npz')) as file: arrays = dict(file)
+    arrays.pop('names', None)
+    np.savez(tmp_path/'old.npz', **arrays)
+    np.savez(tmp_path/'new.npz', **arrays, names=np.array(list('abcdefghij')))
+    np.savez(tmp_path/'wrong.npz', **arrays, names=np.arange(10))
+    assert read_network(tmp_path/'old.npz').names == tuple('0123456789') and read_network(tmp_path/'new.npz').names == tuple('abcdefghij')
+    with pytest.raises(ValueError, match='names'): read_network(tmp_path/'wrong.npz')

@@ -269,6 +269,10 @@ def marked(tmp_path, layer):
     dict(module='pickle', class_name='loads', config='MARK'),
     dict(module='keras.config', class_name='function', config='enable_unsafe_deserialization', registered_name='enable_unsafe_deserialization'),
     dict(module='keras.config', class_name='enable_unsafe_deserialization', config={}),
+    dict(module='keras.models', class_name='load_model', config={}),
+    dict(module='os', class_name='function', config='system', registered_name='mnist_nb>Normalize'), # under a borrowed name
+    dict(module='os', class_name='mnist_nb>Normalize', config={}, registered_name=None),
+    dict(module='keras.layers', class_name='StringLookup', config=dict(name='a', vocabulary='/etc/passwd')),
 ])
 def test_networks_that_would_run_code(layer, tmp_path):
     model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
