@@ -1,5 +1,5 @@
 "The rendered site, page by page: links, pictures, widths, both themes, accessibility. Screenshots go to `_proc/screenshots`."
-import http.server, threading
+import http.server, re, threading
 from configparser import ConfigParser
 from functools import partial
 from urllib.parse import unquote, urldefrag
@@ -36,7 +36,7 @@ def address():
 
 def test_all_pages_are_there():
     modules = {p.stem for p in (REPOSITORY/'mnist_nb').glob('[a-z]*.py')}
-    assert {f'{m}.html' for m in modules} | {'index.html', 'draw.html'} == set(PAGES)
+    assert {f'{m}.html' for m in modules} | {'index.html', 'draw.html', 'change.html', 'glossary.html'} == set(PAGES)
 
 
 @pytest.mark.parametrize('theme', ['light', 'dark'])
@@ -90,7 +90,7 @@ def test_links_and_pictures(browser, address, name):
 
 @pytest.mark.parametrize('name', PAGES or ['none'])
 def test_source_links_and_captions(browser, address, name):
-    "Each page leads to its source and, if it is a notebook of the path or a side room, to Colab; each figure has a caption and is spoken of."
+    "Each page leads to its source and, if it is a notebook but the first page, to Colab; no figure has a number that nothing refers to."
     page = browser.new_page()
     page.goto(address + name)
     links = page.eval_on_selector_all('.toc-actions a', 'links => links.map(a => [a.textContent.trim(), a.href])')
@@ -99,7 +99,8 @@ def test_source_links_and_captions(browser, address, name):
     assert len(sources) == 1 and (REPOSITORY/min(sources)).is_file()
     colab = {href for text, href in links if text == 'Open in Colab'}
     assert not colab or page.locator('.toc-actions').count() == len([text for text, _ in links if text == 'Open in Colab'])
-    numbered = {p.name.split('_', 1)[1].replace('.ipynb', '.html'): p.name for p in (REPOSITORY/'nbs').glob('0*.ipynb')}
+    notebooks = (p.name for p in (REPOSITORY/'nbs').glob('*.ipynb') if p.name != 'index.ipynb')
+    numbered = {re.sub(r'^\d+_', '', p).replace('.ipynb', '.html'): p for p in notebooks}
     assert colab == ({f'{git_url}/blob/main/nbs/{numbered[name]}'.replace('github.com', 'colab.research.google.com/github')} if name in numbered else set())
     figures = page.eval_on_selector_all('.quarto-float[id]', 'floats => floats.map(f => [f.id, f.querySelector("figcaption").innerText])')
     references = set(page.eval_on_selector_all('a.quarto-xref', 'links => links.map(a => a.hash.slice(1))'))
