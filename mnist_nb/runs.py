@@ -401,12 +401,11 @@ def _fit(network, whole, recipe, mnist, folder, rows, seed, progress, callbacks)
     "Keras's `fit` on the epochs that are left."
     steps, prepare, watched = steps_per_epoch(mnist.train, recipe.batch_size), recipe.preparation, mnist.validation
     labels = _targets(network, watched.labels, len(mnist.names))
-    fast_fit(network, steps).fit(
-        training_batches(recipe, mnist.train, len(rows), seed, len(mnist.names) if labels.ndim == 2 else 0), epochs=recipe.epochs, initial_epoch=len(rows),
-        steps_per_epoch=steps, shuffle=False, verbose=0, validation_batch_size=1000,
+    batches = training_batches(recipe, mnist.train, len(rows), seed, len(mnist.names) if labels.ndim == 2 else 0)
+    fast_fit(
+        network, batches, steps, epochs=recipe.epochs, initial_epoch=len(rows), verbose=0, validation_batch_size=1000,
         validation_data=(prepare(watched.images) if prepare else watched.images, labels),
         callbacks=[_KeepRun(folder, rows, whole, seed), *([_ShowProgress()] if progress else []), *callbacks])
-    network.steps_per_execution = 1 # as others expect it
 
 def default_folder(
     recipe:Recipe, # Gives the first part of the name
