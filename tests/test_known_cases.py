@@ -222,6 +222,66 @@ def test_a_training_follows_its_seed(few, tmp_path):
     assert (first[0] == train.compile_mlp(recipe, 4, 0).get_weights()[0]).all() and (first[0] != first[1]).any()
 
 
+def test_preparation_is_its_parts(few):
+    "And the layers of a saved network compute the same."
+    flat = few.train.images.reshape(-1, 784)
+    whole = images.direction_features(images.warp(flat, None, True, True))
+    preparation = images.Preparation(rescale=True, deskew=True, directions=True)
+    assert np.allclose(preparation(few.train.images), whole, atol=1e-6)
+    assert np.abs(images.Preparation(deskew=True)(few.train.images) - flat).max() > .1
+    model = train.keras.Sequential([train.keras.Input((28, 28)), *improve.preparation_layers(preparation)])
+    assert np.allclose(model(few.train.images), whole, atol=1e-4)
+
+
+class _Spy:
+    "A preparation that does nothing, and says what was asked of it."
+    shape = (28, 28)
+    def __init__(self): self.augmented, self.prepared = [], []
+    def augment(self, batch, seed, compiled=None):
+        import tensorflow as tf
+        tf.py_function(lambda step: self.augmented.append((seed[0], int(step))), [seed[1]], [])
+        return batch
+    def __call__(self, batch):
+        self.prepared.append(np.array(batch))
+        return batch
+
+
+def test_train_augments_training_images_and_watches_validation_images(few):
+    spy = _Spy()
+    train.train(train.Recipe('spied', hidden=4, batch_size=16, epochs=2, preparation=spy), few, seed=3)
+    assert sorted(spy.augmented)[:8] == [(3, step) for step in range(8)]
+    assert len(spy.prepared) == 1 and (spy.prepared[0] == few.validation.images).all()
+
+
+def test_one_hot_labels(few):
+    "The same labels, as a probability for each class."
+    plain, hot = (speed.training_batches(replace(RECIPES['baseline'], batch_size=16, epochs=1), few.train, one_hot=n) for n in (0, 10))
+    for (_, labels), (_, probabilities) in zip(plain, hot): assert (np.eye(10)[labels] == probabilities.numpy()).all()
+
+
+def test_stacked_batches_are_learned_one_by_one(few):
+    "Six different batches in one call give the weights of Keras's own `fit`."
+    recipe = replace(RECIPES['baseline'], hidden=8, batch_size=11, epochs=2, learning_rate=.01)
+    models = [train.compile_mlp(recipe, 6) for _ in range(2)]
+    for model in models: model.compile(train.keras.optimizers.SGD(.1), model.loss) # Adam makes much of a rounding error
+    def batches(): return speed.training_batches(recipe, few.train)
+    models[0].fit(batches(), steps_per_epoch=6, epochs=2, shuffle=False, verbose=0)
+    speed.fast_fit(models[1], batches(), 6, epochs=2, verbose=0)
+    assert models[1].optimizer.iterations == 12
+    for a, b in zip(*(m.get_weights() for m in models)): assert np.allclose(a, b, atol=1e-5)
+
+
+def test_a_run_learns_in_the_order_of_its_seed(few, tmp_path):
+    "The same first weights, another order; and the order goes on where the run was stopped."
+    recipe = replace(RECIPES['baseline'], hidden=4, batch_size=16, epochs=2)
+    for seed in 0, 5:
+        network, expected = (train.compile_mlp(recipe, 4, 1) for _ in range(2))
+        for model in network, expected: model.compile(train.keras.optimizers.SGD(.1), model.loss, metrics=['accuracy'])
+        runs.train_run(recipe, few, tmp_path/str(seed), seed=seed, network=network, progress=False)
+        expected.fit(speed.training_batches(recipe, few.train, seed=seed), steps_per_epoch=4, epochs=2, shuffle=False, verbose=0)
+        for a, b in zip(network.get_weights(), expected.get_weights()): assert np.allclose(a, b, atol=1e-5)
+
+
 def test_last_and_best(few, tmp_path):
     "The loss on labels that were never learned rises, so the best epoch is the first."
     recipe = replace(RECIPES['baseline'], hidden=16, epochs=4, batch_size=16, learning_rate=.01)
