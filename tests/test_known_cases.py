@@ -229,8 +229,9 @@ def test_preparation_is_its_parts(few):
     preparation = images.Preparation(rescale=True, deskew=True, directions=True)
     assert np.allclose(preparation(few.train.images), whole, atol=1e-6)
     assert np.abs(images.Preparation(deskew=True)(few.train.images) - flat).max() > .1
-    model = train.keras.Sequential([train.keras.Input((28, 28)), *improve.preparation_layers(preparation)])
-    assert np.allclose(model(few.train.images), whole, atol=1e-4)
+    for preparation in preparation, images.Preparation(deskew=True), images.Preparation(rescale=True):
+        model = train.keras.Sequential([train.keras.Input((28, 28)), *improve.preparation_layers(preparation)])
+        assert np.allclose(model(few.train.images), preparation(few.train.images), atol=1e-4)
 
 
 class _Spy:
@@ -251,6 +252,20 @@ def test_train_augments_training_images_and_watches_validation_images(few):
     train.train(train.Recipe('spied', hidden=4, batch_size=16, epochs=2, preparation=spy), few, seed=3)
     assert sorted(spy.augmented)[:8] == [(3, step) for step in range(8)]
     assert len(spy.prepared) == 1 and (spy.prepared[0] == few.validation.images).all()
+
+
+def test_first_weights_of_each_layer_have_a_seed_of_their_own():
+    first, _, last, _ = model.build_mlp(784, seed=3, classes=784).get_weights()
+    for kernel, seed in (first, 6), (last, 7):
+        assert (kernel == np.array(train.keras.initializers.GlorotUniform(seed=seed)((784, 784)))).all()
+
+
+def test_an_output_activation_is_not_left_out(few):
+    "What NumPy cannot compute here is left to Keras."
+    layers = train.keras.layers
+    def fields(activation): return runs.pretrained_fields(train.keras.Sequential([
+        train.keras.Input((28, 28)), layers.Flatten(), layers.Dense(4, 'relu'), layers.Dense(10, activation)]))
+    assert fields('linear') is not None and fields('tanh') is None
 
 
 def test_one_hot_labels(few):
