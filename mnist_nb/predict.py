@@ -19,7 +19,7 @@ from fastcore.script import call_parse
 from PIL import Image
 import mnist_nb
 from .files import DataError, read_weights, replacing, until_closed
-from .handwriting import _name, ImageError, count_pages, find_digits, normalize_digit
+from .handwriting import _name, ImageError, count_pages, find_digits, normalize_digit, normalize_drawing
 from .images import Preparation
 
 _PACKAGE = Path(mnist_nb.__file__).parent
@@ -238,13 +238,15 @@ def _read_one(source, network, **kwargs):
                       probabilities=[round(float(q), 5) for q in p.probabilities[0]])
 
 def _read_line(source, network, **kwargs):
-    images, boxes = zip(*find_digits(source, **kwargs))
-    p = predict(np.stack(images), network)
+    found = find_digits(source, **kwargs)
+    p = predict(np.stack([f.image for f in found]), network)
     sure, between = p.probabilities.max(1), ' ' if max(map(len, network.names)) > 1 else ''
-    text = between.join(network.names[label] if good else '?' for label, good in zip(p.labels, p.is_digit))
-    digits = [dict(label=int(label), probability=round(float(q), 5), is_digit=bool(good), box=[round(float(b), 4) for b in box])
-              for label, q, good, box in zip(p.labels, sure, p.is_digit, boxes)]
-    return f'{text} ({sure.min():.1%} or more each)', dict(text=text, digits=digits)
+    text = between.join(f.sign or (network.names[label] if good else '?') for f, label, good in zip(found, p.labels, p.is_digit))
+    characters = [dict(dict(sign=f.sign) if f.sign else dict(label=int(label), probability=round(float(q), 5), is_digit=bool(good)),
+                       box=[round(float(b), 4) for b in f.box]) for f, label, q, good in zip(found, p.labels, sure, p.is_digit)]
+    digits = [q for f, q in zip(found, sure) if not f.sign]
+    least = f' ({min(digits):.1%} or more each)' if digits else ''
+    return text + least, dict(text=text, digits=characters)
 
 # %% ../nbs/21_predict.ipynb #predict_command
 def _files(arguments):
@@ -341,7 +343,7 @@ def drawing_pad(
             ink = np.frombuffer(self.ink, np.uint8)
             side = int(len(ink)**.5)
             self.label = self.probabilities = self.image = None
-            try: self.image = normalize_digit(ink.reshape(side, side))
+            try: self.image = normalize_drawing(ink.reshape(side, side))
             except ImageError: self.result = {}
             else:
                 p = predict(self.image[None], network)

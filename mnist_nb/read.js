@@ -35,53 +35,16 @@ function half(bits) {
 
 // --- handwriting: from a drawing to MNIST's form -------------------------------------------------------------------
 
-// Otsu's threshold, from how often each byte occurs, as scikit-image finds it for grey levels from 0 to 1.
-function otsu(counts) {
-  const [low, high] = [counts.findIndex((n) => n), counts.findLastIndex((n) => n)], bins = new Float64Array(256);
-  counts.forEach((n, byte) => { bins[Math.min(255, Math.max(0, Math.floor(((byte - low) / (high - low)) * 256)))] += n; });
-  const middle = (i) => (low + ((i + 0.5) / 256) * (high - low)) / 255;
-  let total = 0, sum = 0;
-  bins.forEach((n, i) => { total += n; sum += n * middle(i); });
-  let below = 0, sumBelow = 0, best = -1, threshold = low / 255;
-  for (let i = 0; i < 255; i++) {
-    below += bins[i];
-    sumBelow += bins[i] * middle(i);
-    const apart = below * (total - below) * (sumBelow / below - (sum - sumBelow) / (total - below)) ** 2;
-    if (apart > best) [best, threshold] = [apart, middle(i)];
-  }
-  return threshold;
-}
-
-// The value below which a share of the bytes `from` to `to` lies.
-function percentile(counts, from, to, share) {
-  let total = 0;
-  for (let b = from; b <= to; b++) total += counts[b];
-  const place = share * (total - 1), at = (rank) => { let n = 0, b = from; while (b < to && (n += counts[b]) <= rank) b++; return b; };
-  const i = Math.floor(place);
-  return at(i) + (place - i) * (at(Math.min(i + 1, total - 1)) - at(i));
-}
-
-// Ink from 0 to 1, or null if the page is blank. The page's paper is even, so its light needs no correction here.
-function extractInk(drawing) {
-  const counts = new Float64Array(256);
-  for (const byte of drawing) counts[byte]++;
-  if (counts.findLastIndex((n) => n) - counts.findIndex((n) => n) < 0.02 * 255) return null;
-  const limit = Math.floor(otsu(counts) * 255), low = percentile(counts, 0, limit, 0.5), high = percentile(counts, limit + 1, 255, 0.8);
-  const levels = Float32Array.from(counts, (_, byte) => Math.min(1, Math.max(0, (byte - low) / Math.max(high - low, 1e-6))));
-  return Float32Array.from(drawing, (byte) => levels[byte]);
-}
-
-// The mask of what is the digit: components above a twentieth of the largest, none at the edge if others are clear of it.
+// The mask of what is the digit: components above a twentieth of the largest.
 function digitMask(ink, side) {
-  const label = new Int32Array(ink.length), sizes = [0], edge = [false], stack = [];
+  const label = new Int32Array(ink.length), sizes = [0], stack = [];
   for (let start = 0; start < label.length; start++) {
     if (label[start] || !(ink[start] > 0.4)) continue;
     const n = sizes.length;
-    sizes.push(0); edge.push(false); stack.push(start); label[start] = n;
+    sizes.push(0); stack.push(start); label[start] = n;
     while (stack.length) {
       const p = stack.pop(), row = Math.floor(p / side), column = p % side;
       sizes[n]++;
-      if (row === 0 || column === 0 || row === side - 1 || column === side - 1) edge[n] = true;
       for (let r = Math.max(0, row - 1); r <= Math.min(side - 1, row + 1); r++)
         for (let c = Math.max(0, column - 1); c <= Math.min(side - 1, column + 1); c++) {
           const q = r * side + c;
@@ -89,10 +52,8 @@ function digitMask(ink, side) {
         }
     }
   }
-  const largest = Math.max(...sizes), clear = Math.max(0, ...sizes.filter((_, n) => !edge[n]));
-  const used = sizes.map((size, n) => (edge[n] && clear > largest / 10 ? 0 : size));
-  const limit = Math.max(...used) / 20;
-  return Uint8Array.from(label, (n) => (n && used[n] > limit ? 1 : 0));
+  const limit = Math.max(...sizes) / 20;
+  return Uint8Array.from(label, (n) => (n && sizes[n] > limit ? 1 : 0));
 }
 
 function dilate(mask, columns) {
@@ -134,8 +95,7 @@ function between(image, row, column) {
 
 // A drawing, side × side bytes from 0 (paper) to 255 (ink), as MNIST's makers would have made it; null if it is empty.
 export function normalizeDigit(drawing) {
-  const side = Math.round(Math.sqrt(drawing.length)), ink = extractInk(drawing);
-  if (!ink) return null;
+  const side = Math.round(Math.sqrt(drawing.length)), ink = Float32Array.from(drawing, (byte) => byte / 255);
   const mask = digitMask(ink, side);
   let [top, bottom, left, right] = [side, -1, side, -1];
   for (let p = 0; p < mask.length; p++) if (mask[p]) {

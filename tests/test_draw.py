@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from conftest import REPOSITORY, chromium
 from mnist_nb.data import load_mnist
-from mnist_nb.handwriting import normalize_digit
+from mnist_nb.handwriting import normalize_drawing
 from mnist_nb.predict import predict
 
 pytestmark = [pytest.mark.skipif(not chromium, reason='there is no Chromium on the PATH'),
@@ -59,7 +59,7 @@ def drawings():
 
 def test_same_probabilities(page):
     images = list(drawings())
-    python = predict(np.stack([normalize_digit(image) for image in images]))
+    python = predict(np.stack([normalize_drawing(image) for image in images]))
     answers = [page.evaluate('drawing => read(Uint8Array.from(atob(drawing), c => c.charCodeAt(0)))', b64encode(image.tobytes()).decode()) for image in images]
     apart = np.abs(python.probabilities - [a['probabilities'] for a in answers]).max(1)
     same = python.labels == [a['best'] for a in answers]

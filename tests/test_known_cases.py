@@ -442,7 +442,7 @@ def page(*digits):
 
 def test_reading_order():
     "Lines from the top, each from the left, though the second begins further left and the first is not straight."
-    found = [box for _, box in handwriting.find_digits(page((300, 40), (200, 50), (100, 45), (250, 180), (50, 190)))]
+    found = [found.box for found in handwriting.find_digits(page((300, 40), (200, 50), (100, 45), (250, 180), (50, 190)))]
     assert [(round(left*400), round(top*300)) for top, left, _, _ in found] == [(100, 45), (200, 50), (300, 40), (50, 190), (250, 180)]
     top, left, bottom, right = found[0]
     assert abs(bottom*300 - 106) < 2 and abs(right*400 - 113) < 2

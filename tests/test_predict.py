@@ -178,6 +178,102 @@ def test_a_picture_in_a_thin_dark_frame(line):
         except ImageError: pass
 
 
+def _ink(digit, height=150, shape=(300, 300)):
+    "A test digit of the sample as a drawing of strokes on an empty page, 0 for paper and 1 for ink."
+    test = load_mnist('sample').test
+    image = test.images[test.labels == digit][1]
+    rows, columns = (np.flatnonzero((image > .1).any(axis)) for axis in (1, 0))
+    image = image[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    large = np.asarray(Image.fromarray(image).resize([round(n*height/max(image.shape)) for n in image.shape[::-1]], Image.Resampling.BICUBIC))
+    page, (h, w) = np.zeros(shape, np.float32), large.shape
+    page[(shape[0] - h)//2:][:h, (shape[1] - w)//2:][:, :w] = np.clip(large, 0, 1)
+    return page
+
+def _frame(page, inset, width):
+    page = page.copy()
+    end = len(page) - inset
+    for side in (slice(inset, inset + width), slice(end - width, end)): page[side, inset:end] = page[inset:end, side] = 1
+    return page
+
+def _rules(page, spacing):
+    lines = np.zeros_like(page)
+    for start in (10, 11): lines[start::spacing] = lines[:, start::spacing] = .8
+    return np.maximum(page, lines)
+
+def _desk(paper, margin):
+    page = np.full([n + 2*margin for n in paper.shape], .25, np.float32)
+    page[margin:-margin, margin:-margin] = paper
+    return page
+
+_Y, _X = np.mgrid[-.5:.5:300j, -.5:.5:300j]
+SITUATIONS = dict(
+    clean=lambda ink: 1 - .9*ink, board=lambda ink: .1 + .8*ink, faint=lambda ink: (.9 + .1*_X)*(1 - .12*ink),
+    flash=lambda ink: (1 - .9*ink)*(1 - .6*(_X**2 + _Y**2)), shadow=lambda ink: (1 - .9*np.pad(ink[::2, ::2], 75))*np.where(_X + .5*_Y > .02, .6, 1),
+    thin_frame=lambda ink: 1 - _frame(ink, 0, 2), thick_frame=lambda ink: 1 - _frame(ink, 0, 10), box=lambda ink: 1 - .9*_frame(ink, 20, 4),
+    squares=lambda ink: 1 - _rules(ink, 37), desk=lambda ink: _desk(1 - .9*ink, 50),
+    one_side=lambda ink: np.hstack([1 - .9*ink, np.full((300, 75), .2)]), tight=lambda ink: 1 - ink[75:225][:, ink.any(0)])
+
+@pytest.mark.parametrize('situation', SITUATIONS)
+def test_digits_where_people_write_them(situation):
+    "Each digit in light, shadow, frames and squares, on boards and desks: none is lost, one may be refused."
+    read = []
+    for digit in range(10):
+        try: p = predict(normalize_digit(SITUATIONS[situation](_ink(digit)).astype(np.float32))[None])
+        except ImageError: read.append('?')
+        else: read.append(int(p.labels[0]) if p.is_digit[0] else '?')
+    assert all(answer in (digit, '?') for digit, answer in enumerate(read)) and read.count('?') <= 1, read
+
+
+def test_one_drawing_one_answer(tmp_path):
+    "Whatever container: 8 or 16 bits, floats of any range, transparent or not, turned by EXIF."
+    ink = _ink(7, 60, (120, 120))
+    grey, expected = ((1 - ink)*255).round().astype(np.uint8), normalize_digit(1 - ink)
+    Image.fromarray(grey.astype(np.uint16)*257).save(tmp_path/'16.png')
+    turned = Image.fromarray(np.rot90(grey, -1).astype(np.uint16)*257)
+    exif = Image.Exif()
+    exif[274] = 8 # turn it back
+    turned.save(tmp_path/'turned.tif', exif=exif)
+    margin = np.zeros((180, 180, 2), np.uint8)
+    margin[30:150, 30:150] = np.stack([grey, np.full_like(grey, 255)], 2)
+    for form in (grey, grey/255., grey.astype(np.float32), grey.astype(np.uint16)*257, tmp_path/'16.png', tmp_path/'turned.tif',
+                 Image.merge('LA', [Image.new('L', (120, 120)), Image.fromarray(255 - grey)]), Image.fromarray(margin, 'LA')):
+        assert np.abs(normalize_digit(form) - expected).mean() < .02
+    for dark in grey//16, (grey//16).astype(float):
+        assert predict(normalize_digit(dark)[None]).labels[0] == 7
+
+
+def _row(*characters, gap=16):
+    "Digits and signs on a base line."
+    parts = [np.pad(c, ((0, 0), (gap, gap))) for c in characters]
+    return np.pad(np.hstack(parts), 40)
+
+def _tight(digit):
+    ink = _ink(digit, 90, (90, 90))
+    return ink[:, ink.max(0) > .05]
+
+def _sign(kind):
+    image = Image.new('L', (40, 90))
+    pen = ImageDraw.Draw(image)
+    dict(point=lambda: pen.ellipse([16, 80, 24, 88], 255), minus=lambda: pen.line([(5, 48), (35, 48)], 255, 7))[kind]()
+    return np.asarray(image, np.float32)/255
+
+def test_signs_are_no_digits():
+    "475.35 is not 47535, and -42 is not 42."
+    def text(*characters):
+        found = find_digits(1 - .9*_row(*characters))
+        return ''.join(f.sign or str(predict(f.image[None]).labels[0]) for f in found)
+    assert text(*map(_tight, (4, 7)), _sign('point'), _tight(3)) == '47.3'
+    assert text(_sign('minus'), *map(_tight, (3, 2))) == '-32'
+
+
+def test_why_a_picture_is_not_read():
+    blank, random = np.full((200, 200), .9, np.float32), np.random.default_rng(0)
+    with pytest.raises(ImageError, match='blank'): normalize_digit(blank)
+    with pytest.raises(ImageError, match='stands out'): normalize_digit(np.clip(blank + .01*random.normal(size=blank.shape), 0, 1).astype(np.float32))
+    with pytest.raises(ImageError, match='2 shapes stand side by side'): normalize_digit(1 - _row(_tight(3), _tight(2)))
+    with pytest.raises(ImageError, match='lines and frames'): normalize_digit(1 - _frame(np.zeros((200, 200), np.float32), 20, 4))
+
+
 @given(st.data())
 @settings(max_examples=2_000 if THOROUGH else 60)
 def test_any_page(data):
