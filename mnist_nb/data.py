@@ -31,7 +31,11 @@ class Mnist:
     checksums:dict = field(repr=False) # SHA-256 of the four arrays as IDX files
     names:tuple = tuple('0123456789') # What each label is called
     dataset:str = 'mnist' # Which images they are, see `mnist_nb.datasets`
-    is_sample:bool = False # The 5,000 images that the package ships, instead of all 70,000?
+
+    @property
+    def is_sample(self)->bool: # Is this the packaged sample?
+        "Whether these are the 5,000 images that the package ships instead of all 70,000."
+        return self.checksums == SAMPLE_CHECKSUMS
 
 # %% ../nbs/00_data.ipynb #load_mnist
 def split_arrays(
@@ -47,7 +51,7 @@ def split_arrays(
     train, validation = train_test_split(np.arange(len(y)), test_size=len(y)//12, stratify=y, random_state=seed)
     def split(images, labels): return Split(images.astype(np.float32)/255, labels.astype(np.int64))
     return Mnist(split(x[train], y[train]), split(x[validation], y[validation]), split(arrays['x_test'], arrays['y_test']),
-                 source, checksums, tuple(names), is_sample=checksums == SAMPLE_CHECKSUMS)
+                 source, checksums, tuple(names))
 
 def load_mnist(
     source=None, # Folder or file with MNIST, or 'sample'; default: `MNIST_NB_DATA`, the Keras cache, a download

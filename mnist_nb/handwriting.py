@@ -318,17 +318,17 @@ def _without_rules(mask):
     "Take out lines that go on through nearly the whole picture."
     out = mask.copy()
     for axis in (1, 0):
-        length, thinnest = mask.shape[axis], min(mask.shape)
+        length, shorter = mask.shape[axis], min(mask.shape)
         run = _straight(mask, max(9, length//5), axis)
         label, lines = ndimage.label(ndimage.binary_dilation(run, np.ones((5, 3) if axis else (3, 5))), _TOUCHING)
         for n, box in enumerate(ndimage.find_objects(label), 1):
             start, stop = box[axis].start, box[axis].stop
             if stop - start < .85*length: continue
             line, usual = _line(mask & (label == n), max(9, length//5), axis)
-            if usual > .03*thinnest: continue
+            if usual > .03*shorter: continue
             rest = np.flatnonzero(ndimage.binary_opening(mask & ~line, _TOUCHING).any(1 - axis))
             ends = len(rest) and min(rest[0] - start, stop - rest[-1]) < .04*length # it goes no farther than the rest
-            if not (ends and lines == 1 and usual > .015*thinnest): out &= ~line
+            if not (ends and lines == 1 and usual > .015*shorter): out &= ~line
     return out
 
 class _Parts:
@@ -529,9 +529,11 @@ def find_digits(
     **kwargs # Of `read_image`
 )->list: # Of `Found`, in reading order
     "The digits and signs of a picture; raises `ImageError` if there are none."
-    with _naming(image): ink, mask = find_ink(read_image(image, **kwargs))
-    parts, (height, width) = _Parts(mask), mask.shape
-    groups = _characters(parts, _real(parts))
+    with _naming(image):
+        ink, mask = find_ink(read_image(image, **kwargs))
+        parts, (height, width) = _Parts(mask), mask.shape
+        groups = _characters(parts, _real(parts))
+        if not groups: raise ImageError('there are only specks and shadows in the picture.')
     heights = np.array([bottom - top for top, bottom, *_ in groups])
     usual, found = np.median(heights[heights > .35*heights.max()]), []
     for line in _in_lines(groups, usual):

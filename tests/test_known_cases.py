@@ -287,7 +287,7 @@ def test_stacked_batches_are_learned_one_by_one(few):
 
 
 def test_a_run_learns_in_the_order_of_its_seed(few, tmp_path):
-    "The same first weights, another order; and the order goes on where the run was stopped."
+    "The same first weights, another order."
     recipe = replace(RECIPES['baseline'], hidden=4, batch_size=16, epochs=2)
     for seed in 0, 5:
         network, expected = (train.compile_mlp(recipe, 4, 1) for _ in range(2))
