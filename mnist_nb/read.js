@@ -171,7 +171,12 @@ export async function loadReader(source) {
     if (!image) return {};
     const inputs = directionFeatures(warp(image)), units = Float32Array.from(network.hidden_bias), logits = Float32Array.from(network.logits_bias);
     inputs.forEach((v, i) => { if (v) for (let h = 0, w = i * hidden; h < hidden; h++, w++) units[h] += v * network.hidden_kernel[w]; });
-    units.forEach((v, h) => { if (v > 0) for (let k = 0; k < 10; k++) logits[k] += v * v * network.logits_kernel[h * 10 + k]; });
+    let evidence = 0;
+    units.forEach((v, h) => {
+      if (!(v > 0)) return;
+      for (let k = 0; k < 10; k++) logits[k] += v * v * network.logits_kernel[h * 10 + k];
+      evidence += v * v * network.score_kernel[h];
+    });
     const top = Math.max(...logits), energy = top + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - top), 0));
     const centred = inputs.map((v, i) => v - network.mean[i]), residual = centred.slice();
     for (let k = 0; k < parts; k++) {
@@ -179,7 +184,7 @@ export async function loadReader(source) {
       centred.forEach((v, i) => { along += v * network.components[i * parts + k]; });
       centred.forEach((_, i) => { residual[i] -= along * network.components[i * parts + k]; });
     }
-    const score = energy - network.residual_weight[0] * Math.hypot(...residual);
+    const score = energy - network.residual_weight[0] * Math.hypot(...residual) + evidence;
     const probabilities = Array.from(logits, (z) => Math.exp(z - energy));
     return { label: score >= network.threshold[0] ? logits.indexOf(top) : null, best: logits.indexOf(top), score, probabilities, image: Array.from(image, (v) => Math.round(v * 255)) };
   };

@@ -27,6 +27,7 @@ from .images import Deformation, Preparation
 from .improve import RECIPES, preparation_layers
 from .model import build_mlp
 from .speed import fast_fit, flat_layers, training_batches
+from .strokes import with_drawn
 from .train import Recipe, compile_mlp
 from .visualize import plot_confusion, plot_history, plot_mistakes, plot_predictions, plot_reliability, plot_weights, unit_use
 
@@ -362,6 +363,11 @@ def _first_network(recipe, mnist, seed, config):
     return compile_mlp(recipe, config['steps'], seed, len(mnist.names))
 
 # %% ../nbs/11_runs.ipynb #train_run
+def _with_drawn(mnist, recipe, seed):
+    "The images to learn from, those of the recipe's drawn digits included."
+    try: return with_drawn(mnist, recipe.drawn, seed)
+    except ValueError as e: raise RunError(str(e)) from e
+
 def train_run(
     recipe:Recipe, # What to do, for instance `RECIPES['baseline']`
     mnist:Mnist, # Training split to learn from, validation split to watch; the test split is not touched
@@ -373,7 +379,7 @@ def train_run(
     callbacks=(), # Further Keras callbacks
 )->keras.Model: # After the last epoch, from images to logits
     "Train into a run `folder`; raises `RunError` if the folder or the network is of no use."
-    folder = Path(folder or default_folder(recipe))
+    folder, mnist = Path(folder or default_folder(recipe)), _with_drawn(mnist, recipe, seed)
     config = _config(recipe, mnist, seed, network is not None)
     if resume: _check_same_run(folder, config)
     with _locked(folder):
@@ -568,7 +574,7 @@ def _recipe(name, epochs):
 # %% ../nbs/11_runs.ipynb #mnist_train
 @call_parse
 def mnist_train(
-    recipe:str=None, # What to train: best, pixels, fast or baseline (default: best)
+    recipe:str=None, # What to train: best, styles, pixels, fast or baseline (default: best)
     epochs:int=None, # Passes over the training images (default: the recipe's)
     seed:int=None, # Fixes initial weights, order of images and deformations (default: 0)
     out:str=None, # Run folder (default: a new one in runs/)

@@ -172,7 +172,7 @@ def sweep(
 )->list: # Dictionaries, the best first: what was drawn, `epochs`, `val_loss`, `val_accuracy`
     "Try recipes with Ray Tune's successive halving; raises `RunError` if Ray is not installed."
     try: import ray; from ray import tune
-    except ImportError: raise RunError("the search needs Ray Tune. Install it: pip install 'mnist_nb[sweep]'.") from None
+    except ImportError: raise RunError("the search needs Ray Tune. Install it: pip install 'mnist_nb[ray]'.") from None
     def trial(values, mnist=None):
         def report(epoch, logs): tune.report({k: logs[k] for k in ('val_loss', 'val_accuracy')})
         with tempfile.TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .data import Mnist, make_batches, steps_per_epoch
 from .files import import_keras
 from .model import build_mlp
+from .strokes import with_drawn
 
 import_keras()
 import keras
@@ -26,6 +27,7 @@ class Recipe:
     schedule:str='constant' # Of the learning rate: 'constant', or 'cosine', down to 0 at the end
     epochs:int=100 # Passes over the training images
     preparation:object=None # What is made of the images first, see `Preparation`; None: nothing
+    drawn:float=0. # Drawn digits to learn from, too, as a share of the training images, see `with_drawn`
 
 RECIPES = {'baseline': Recipe('baseline')}
 
@@ -51,6 +53,7 @@ def train(
     **kwargs # Of Keras's `fit`
 )->tuple: # The network, and its history: a dictionary of lists, one number an epoch
     "Train the network of `recipe` with plain Keras."
+    mnist = with_drawn(mnist, recipe.drawn, seed)
     steps, prepare = steps_per_epoch(mnist.train, recipe.batch_size), recipe.preparation
     model = compile_mlp(recipe, steps, seed, len(mnist.names))
     batches = make_batches(mnist.train, recipe.batch_size, recipe.epochs, seed=seed)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from conftest import REPOSITORY
-from mnist_nb import data, evaluate, files, handwriting, images, improve, model, predict, runs, speed, train, visualize
+from mnist_nb import data, evaluate, files, handwriting, images, improve, model, network, predict, runs, speed, strokes, train, visualize
 from mnist_nb.data import Mnist, Split
 from mnist_nb.images import Deformation, displacements
 from mnist_nb.improve import RECIPES
@@ -459,21 +459,62 @@ def test_dark_and_light_ink(paper, ink):
 def test_a_line_is_as_sure_as_its_least_sure_digit(monkeypatch):
     def answer(images, network=None): return predict.Predictions(np.array([4, 2]), np.stack([np.eye(10)[4]*.9, np.eye(10)[2]*.6]), np.ones(2), np.array([True, False]))
     monkeypatch.setattr('mnist_nb.predict.predict', answer)
-    text, result = predict._read_line(page((100, 100), (200, 100)), predict.read_network())
+    text, result, _ = predict._read_line(page((100, 100), (200, 100)), predict.read_network())
     assert text == '4? (60.0% or more each)' and result['text'] == '4?' and [d['probability'] for d in result['digits']] == [.9, .6]
 
 
 # Predictions without TensorFlow
 
-def test_energy_and_residual():
-    assert np.allclose(predict._energy(np.array([[1., 2, 3], [1000, 0, 0]])), [np.log(np.exp([1, 2, 3]).sum()), 1000])
+def test_residual():
     mean, components = np.array([1., 0, 0]), np.array([[1.], [0], [0]])
-    assert np.allclose(predict._residual(np.array([[5., 3, 4]]), mean, components), 5)
+    assert np.allclose(network.residual(np.array([[5., 3, 4]]), mean, components), 5)
 
 
 def test_score_and_threshold():
     digits = data.load_mnist().validation.images[:200]
-    network = predict.read_network()
-    p, logits = predict.predict(digits, network), network.logits(network.inputs(digits))
-    assert np.allclose(p.scores, np.log(np.exp(logits).sum(1)) - network.residual_weight*predict._residual(network.inputs(digits), network.mean, network.components), atol=1e-3)
-    assert (p.is_digit == (p.scores >= network.threshold)).all() and np.allclose(p.probabilities.sum(1), 1, atol=1e-4) and (p.labels == logits.argmax(1)).all()
+    read = replace(network.read_network(), score_kernel=np.linspace(-.01, .02, 2048))
+    p, inputs = predict.predict(digits, read), read.inputs(digits)
+    hidden = np.maximum(inputs @ read.hidden_kernel + read.hidden_bias, 0)**2
+    logits = hidden @ read.logits_kernel + read.logits_bias
+    energy, residual = np.log(np.exp(logits).sum(1)), network.residual(inputs, read.mean, read.components)
+    assert np.allclose(p.scores, energy - read.residual_weight*residual + hidden @ read.score_kernel, atol=1e-3)
+    assert (p.is_digit == (p.scores >= read.threshold)).all() and np.allclose(p.probabilities.sum(1), 1, atol=1e-4) and (p.labels == logits.argmax(1)).all()
+    plain = predict.predict(digits, replace(read, score_kernel=None))
+    assert np.allclose(plain.scores, energy - read.residual_weight*residual, atol=1e-3) and (plain.probabilities == p.probabilities).all()
+
+
+# Drawn digits
+
+def test_a_form_goes_through_its_points():
+    points = strokes._points('00 90/09 99 99')
+    assert [p.tolist() for p in points] == [[[0, 0], [1, 0]], [[0, 1], [1, 1], [1, 1]]]
+    curve = strokes._curve(np.array([[0., 0], [1, 0], [1, 1], [0, 1]]))
+    for point in ([0, 0], [1, 0], [1, 1], [0, 1]): assert np.abs(curve - point).sum(1).min() < 1e-9
+    direction = curve[13] - curve[11] # at the second point it runs as from the first to the third
+    assert abs(direction[0] - direction[1]) < .02*np.abs(direction).sum()
+
+
+def test_a_drawing_has_the_form_of_mnist():
+    images, labels = strokes.draw_images(strokes.DIGITS, 40)
+    assert images.shape == (40, 28, 28) and images.dtype == np.float32 and (np.bincount(labels) == 4).all()
+    for image in images:
+        rows, columns = (np.flatnonzero((image > .3*image.max()).any(axis)) for axis in (1, 0))
+        assert 17 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 24 and image.max() > .3
+        centre = [(image.sum(1 - axis)*(np.arange(28) - 13.5)).sum()/image.sum() for axis in (0, 1)]
+        assert np.abs(centre).max() < .3
+    assert all((a == b).all() for a, b in zip(strokes.draw_images(strokes.DIGITS, 40), (images, labels)))
+    assert (strokes.draw_images(strokes.DIGITS, 40, seed=1)[0] != images).any()
+
+
+def test_drawn_digits_are_added_to_the_training_images_only(few):
+    more = strokes.with_drawn(few, .5)
+    assert len(more.train) == 96 and (more.train.images[:64] == few.train.images).all() and more.validation is few.validation and more.test is few.test
+    assert strokes.with_drawn(few, 0) is few
+    with pytest.raises(ValueError, match='digits cannot be added to images of a, b'): strokes.with_drawn(replace(few, names=('a', 'b')), .5)
+
+
+def test_a_recipe_trains_on_what_it_draws(few, monkeypatch):
+    seen = []
+    monkeypatch.setattr(train, 'make_batches', lambda split, *a, **k: seen.append(len(split)) or data.make_batches(split, *a, **k))
+    train.train(train.Recipe('drawing', hidden=4, batch_size=16, epochs=1, drawn=.5), few)
+    assert seen == [96]

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image, ImageDraw
+from scipy import ndimage
+from sklearn.datasets import load_digits
 import mnist_nb
 from conftest import POSIX, THOROUGH, run, start
 from mnist_nb.data import load_mnist
-from mnist_nb.handwriting import ImageError, extract_ink, find_digits, make_photo, normalize_digit
-from mnist_nb.predict import NetworkError, mnist_predict, predict, read_network
+from mnist_nb.handwriting import ImageError, extract_ink, find_digit, find_digits, make_photo, normalize_digit
+from mnist_nb.predict import NetworkError, mnist_predict, predict, read_file, read_network
+from mnist_nb.strokes import DIGITS, OTHERS, draw_images
 
 
 @pytest.fixture(scope='module')
@@ -158,11 +161,11 @@ def test_a_reader_that_has_had_enough(seven, tmp_path):
 
 
 def test_a_fault_of_ours_stops_nothing(seven, tmp_path, monkeypatch, capsys):
-    good, usual = save(seven, tmp_path/'good.png'), normalize_digit
+    good, usual = save(seven, tmp_path/'good.png'), find_digit
     def fails(source, **kwargs):
         if 'bad' in source: raise IndexError('index -1')
         return usual(source, **kwargs)
-    monkeypatch.setattr('mnist_nb.predict.normalize_digit', fails)
+    monkeypatch.setattr('mnist_nb.predict.find_digit', fails)
     lines, failed = read(capsys, save(seven, tmp_path/'bad.png'), good)
     assert failed and 'by a fault of mnist_nb' in lines[0] and 'index -1' in lines[0] and lines[1].startswith(f'{good}: 7')
 
@@ -244,7 +247,8 @@ def test_one_drawing_one_answer(tmp_path):
 
 def _row(*characters, gap=16):
     "Digits and signs on a base line."
-    parts = [np.pad(c, ((0, 0), (gap, gap))) for c in characters]
+    high = max(map(len, characters))
+    parts = [np.pad(c, (((high - len(c))//2, (high - len(c) + 1)//2), (gap, gap))) for c in characters]
     return np.pad(np.hstack(parts), 40)
 
 def _tight(digit):
@@ -252,18 +256,60 @@ def _tight(digit):
     return ink[:, ink.max(0) > .05]
 
 def _sign(kind):
-    image = Image.new('L', (40, 90))
+    image = Image.new('L', (40, 120 if kind == 'slash' else 90))
     pen = ImageDraw.Draw(image)
-    dict(point=lambda: pen.ellipse([16, 80, 24, 88], 255), minus=lambda: pen.line([(5, 48), (35, 48)], 255, 7))[kind]()
+    dict(point=lambda: pen.ellipse([16, 80, 24, 88], 255), minus=lambda: pen.line([(5, 48), (35, 48)], 255, 7), slash=lambda: pen.line([(37, 3), (3, 117)], 255, 7),
+         colon=lambda: [pen.ellipse([16, y, 24, y + 8], 255) for y in (30, 74)])[kind]()
     return np.asarray(image, np.float32)/255
+
+def _text(page): return ''.join(f.sign or str(predict(f.image[None]).labels[0]) for f in find_digits(1 - .9*page))
 
 def test_signs_are_no_digits():
     "475.35 is not 47535, and -42 is not 42."
-    def text(*characters):
-        found = find_digits(1 - .9*_row(*characters))
-        return ''.join(f.sign or str(predict(f.image[None]).labels[0]) for f in found)
-    assert text(*map(_tight, (4, 7)), _sign('point'), _tight(3)) == '47.3'
-    assert text(_sign('minus'), *map(_tight, (3, 2))) == '-32'
+    assert _text(_row(*map(_tight, (4, 7)), _sign('point'), _tight(3))) == '47.3'
+    assert _text(_row(_sign('minus'), *map(_tight, (3, 2)))) == '-32'
+    assert _text(_row(*map(_tight, (4, 7)), _sign('slash'), _tight(3))) == '47/3'
+    assert _text(_row(*map(_tight, (4, 7)), _sign('colon'), _tight(3))) == '47:3'
+
+
+@pytest.mark.parametrize('digits', [(3, 2), (8, 8), (5, 6, 7), (2, 0, 4)])
+def test_digits_that_touch(digits):
+    "They are taken apart where the parts are read better than the whole."
+    parts = [_tight(d) for d in digits]
+    page = parts[0]
+    for part in parts[1:]: # until they touch
+        rows, reach = np.arange(90), lambda ink: np.where((ink > .5).any(1), (ink > .5).argmax(1), 1000)
+        gap = int((reach(page[:, ::-1]) + reach(part)).min()) + 3
+        wide = np.pad(page, ((0, 0), (0, part.shape[1] - gap)))
+        wide[:, -part.shape[1]:] = np.maximum(wide[:, -part.shape[1]:], part)
+        page = wide
+    assert ndimage.label(page > .5, np.ones((3, 3)))[1] == 1 and _text(np.pad(page, 50)) == ''.join(map(str, digits))
+
+
+def test_dark_and_light_alike():
+    "Tiny digits in their own tight box: their polarity is found either way."
+    digits = load_digits()
+    for pictures in digits.images[:200]/16, 1 - digits.images[:200]/16:
+        read = predict(np.stack([normalize_digit(picture) for picture in pictures]))
+        assert (read.labels == digits.target[:200]).mean() > .93
+
+
+def test_parts_at_the_edge_of_a_tight_picture():
+    "The bar of a 5 that fills its picture lies on the edge."
+    page = Image.new('L', (96, 96), 255)
+    pen = ImageDraw.Draw(page)
+    pen.rectangle([24, 0, 95, 9], fill=0)
+    pen.line([(14, 20), (14, 44), (60, 44)], 0, 10)
+    pen.arc([20, 40, 94, 100], 250, 110, 0, 10)
+    pen.line([(0, 90), (50, 95)], 0, 9)
+    assert predict(normalize_digit(page)[None]).labels[0] == 5
+
+
+def test_what_is_no_digit():
+    "Drawn letters and signs are refused; digits of MNIST and drawn ones are not. What the score was fitted on had other seeds."
+    def refused(images): return 1 - predict(images).is_digit.mean()
+    assert refused(draw_images(OTHERS, 700, seed=99)[0]) >= .85 and refused(draw_images(DIGITS, 700, seed=99)[0]) <= .02
+    assert refused(load_mnist().test.images) <= .005
 
 
 def test_why_a_picture_is_not_read():
@@ -359,7 +405,43 @@ def test_many_or_few_at_once():
     assert np.allclose(np.concatenate([p.probabilities for p in alone]), together.probabilities[::100], atol=1e-4)
 
 
-@pytest.mark.parametrize('arguments', [['a.png', '--out', 'x.csv'], ['--csv', 'a.csv', '--line'], ['--csv', 'a.csv', '--json'], ['--csv', 'a.csv', 'a.png'], []])
+def test_many_files_in_order(seven, tmp_path, capsys):
+    "Several processes say what one says, in the order of the files; pages and errors too."
+    names = [save(seven.rotate(n), tmp_path/f'{n}.png') for n in range(6)]
+    names += [save(seven, tmp_path/'scan.tif', save_all=True, append_images=[seven, seven]), tmp_path/'absent.png']*5
+    one, several = (read(capsys, *names, jobs=jobs) for jobs in (1, 2))
+    assert one == several and len(one[0]) == 6 + 5*4 and one[1]
+
+
+def test_interrupted(seven, tmp_path):
+    "What was printed is whole lines, and nothing is left running."
+    for n in range(300): save(seven, tmp_path/f'{n:03}.png')
+    process = start('mnist_predict', tmp_path, '--jobs', 2)
+    first = [process.stdout.readline() for _ in range(3)]
+    process.send_signal(2)
+    out, err = process.communicate(timeout=60)
+    lines = ''.join(first + [out]).splitlines(keepends=True)
+    assert process.returncode == 130 and 3 <= len(lines) < 300 and lines[-1].endswith('\n') and 'Traceback' not in err
+    assert [line.split(':')[0] for line in lines] == [str(tmp_path/f'{n:03}.png') for n in range(len(lines))]
+
+
+def test_shown(seven, tmp_path, capsys):
+    "What was found is drawn, and so is a picture that cannot be read; nothing else is overwritten."
+    lines, _ = read(capsys, save(seven, tmp_path/'seven.png'), show=str(tmp_path/'shown.png'))
+    assert lines[0].startswith(f"{tmp_path/'seven.png'}: 7") and np.ptp(np.asarray(Image.open(tmp_path/'shown.png').convert('L'))) > 100
+    lines, _ = read(capsys, save(Image.new('L', (80, 80), 200), tmp_path/'blank.png'), show=str(tmp_path/'blank-shown.png'))
+    assert 'blank' in lines[0] and (tmp_path/'blank-shown.png').is_file()
+    assert run('mnist_predict', tmp_path/'seven.png', '--show', tmp_path/'x.unknown')[0] == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['blank-shown.png', 'blank.png', 'seven.png', 'shown.png']
+
+
+def test_as_a_function(seven, tmp_path):
+    scan = save(seven, tmp_path/'scan.tif', save_all=True, append_images=[seven])
+    assert [(a['file'], a['page'], a['label']) for a in read_file(scan)] == [(str(scan), n, 7) for n in (1, 2)]
+    assert read_file(scan, line=True)[0]['text'] == '7' and 'does not exist' in read_file('absent.png')[0]['error']
+
+
+@pytest.mark.parametrize('arguments', [['a.png', 'b.png', '--show', 'x.png'], ['a.png', '--json', '--show', 'x.png'], ['a.png', '--jobs', '0'], ['a.png', '--out', 'x.csv'], ['--csv', 'a.csv', '--line'], ['--csv', 'a.csv', '--json'], ['--csv', 'a.csv', 'a.png'], []])
 def test_options_that_do_not_go_together(arguments):
     "None is silently left out."
     status, out, err = run('mnist_predict', *arguments)

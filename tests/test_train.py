@@ -40,7 +40,7 @@ def test_evaluate_agrees_with_train(whole, capsys):
 
 
 @pytest.mark.parametrize('args, message', [
-    (dict(recipe='none'), 'there is no recipe none. Choose one of: baseline, best, pixels, fast'),
+    (dict(recipe='none'), 'there is no recipe none. Choose one of: baseline, best, pixels, fast, styles'),
     (dict(epochs=0), '0 epochs is too few'),
     (dict(resume=True), '--resume needs --out'),
     (dict(resume=True, out='absent'), 'absent holds no run'),
