@@ -623,14 +623,14 @@ def _runs(pieces, usual):
             whole = {p.group for p in run} == {last.group} and not any(p.group == last.group for p in pieces[:first] + pieces[stop:])
             if right - pieces[first].box[2] > 1.4*usual and not whole: break
             height = max(p.box[1] for p in run) - min(p.box[0] for p in run)
-            yield first, stop, .15 + .1*pieces[first].crossed + .3*(len({p.group for p in run}) - 1) + 3*max(0, .75 - height/usual)
+            yield first, stop, .15 + .2*pieces[first].crossed**2 + .3*(len({p.group for p in run}) - 1) + 3*max(0, .75 - height/usual)
 
 def _best_runs(ink, parts, pieces, usual, network):
     "The runs of pieces that together are read best, and their frames."
     runs = list(_runs(pieces, usual))
     frames = [_framed(ink, parts, [k for p in pieces[first:stop] for k in p.numbers]) for first, stop, _ in runs]
     read = predict(np.stack(frames), network)
-    cost = np.log1p(np.exp((network.threshold - read.scores)/2)) + 1 - read.probabilities.max(1) # no digit, or an unsure one
+    cost = np.logaddexp(0, (network.threshold - read.scores)/4) + 1 - read.probabilities.max(1) # no digit, or an unsure one
     best = {0: (0., [])} # for each number of pieces
     for stop in range(1, len(pieces) + 1):
         ways = [(best[first][0] + cost[n] + more, [*best[first][1], n]) for n, (first, end, more) in enumerate(runs) if end == stop and first in best]

@@ -23,6 +23,7 @@ class NetworkError(DataError):
     "A network cannot be used; the message says what is wrong with it."
 
 DIGIT_NAMES = tuple('0123456789')
+_MOST_FOR = 4 # The hidden units can add so much to the score; take away, without limit
 
 @dataclass(frozen=True, eq=False)
 class Network:
@@ -62,7 +63,7 @@ class Network:
     )->tuple: # Logits, float32 `(n, classes)`, and the hidden units' part of the score, float32 `(n,)`
         "The two dense layers, and what the hidden units say about whether it is a digit."
         hidden = self.hidden(inputs)
-        return hidden @ self.logits_kernel + self.logits_bias, hidden @ self.score_kernel
+        return hidden @ self.logits_kernel + self.logits_bias, np.minimum(hidden @ self.score_kernel, _MOST_FOR)
 
 # %% ../nbs/16_network.ipynb #check_arrays
 def _check_arrays(network):

@@ -20,12 +20,21 @@ import numpy as np
 from fastcore.script import call_parse
 from PIL import Image
 from .files import DataError, read_weights, replacing, until_closed
-from .handwriting import _name, ImageError, count_pages, find_digit, find_digits, normalize_drawing, read_image
+from .handwriting import _name, ImageError, count_pages, find_digit, find_digits, fit_frame, normalize_drawing, read_image
 from .network import _PACKAGE, _read_arrays, DIGIT_NAMES, Network, NetworkError, Predictions, predict, read_network, residual
 
 _all_ = ['Network', 'NetworkError', 'Predictions', 'predict', 'read_network']
 
 # %% ../nbs/21_predict.ipynb #fit_score
+def _pair(one, other, random):
+    "Two digits that touch or overlap, in one frame."
+    left, right = (image[:, (image > .3).any(0)] for image in (one, other))
+    aside = left.shape[1] - random.integers(-1, 5)
+    both = np.zeros((28, max(aside, 1) + right.shape[1]), np.float32)
+    both[:, :left.shape[1]] = left[:, :both.shape[1]]
+    both[:, max(aside, 1):] = np.maximum(both[:, max(aside, 1):], right)
+    return fit_frame(both[(both > .3).any(1)])
+
 def _with_evidence(network, mnist):
     "A `Network` of digits whose hidden units count, too; fitted on drawings of what is no digit."
     from sklearn.linear_model import LogisticRegression # imported here because it is slow
@@ -34,7 +43,8 @@ def _with_evidence(network, mnist):
     from mnist_nb.strokes import DIGITS, OTHERS, draw_form, draw_images, random_form
     random = np.random.default_rng(1)
     digits = [mnist.train.images[:10_000], draw_images(DIGITS, 3000, seed=1, wobble=.06)[0]]
-    others = [draw_images(OTHERS, 4000, seed=1)[0], np.stack([draw_form(random_form(random), random) for _ in range(1000)])]
+    others = [draw_images(OTHERS, 6000, seed=1)[0], np.stack([draw_form(random_form(random), random) for _ in range(1000)]),
+              np.stack([_pair(*pair, random) for pair in mnist.train.images[random.integers(len(mnist.train), size=(1000, 2))]])]
     images, is_digit = np.concatenate(digits + others), np.repeat([1, 0], [sum(map(len, digits)), sum(map(len, others))])
     evidence = np.column_stack([network.hidden(network.inputs(images)), predict(images, network).scores])
     fitted = make_pipeline(StandardScaler(), LogisticRegression(C=.03, max_iter=300)).fit(evidence, is_digit)
@@ -45,7 +55,7 @@ def fit_score(
     network, # A `Network` or `KerasNetwork`, whose score does not count yet
     mnist, # Training split to learn from what digits look like, validation split to set the threshold
     components:int=16, # Principal components that describe a digit
-    refused:float=None, # Share of the validation images below the threshold; default: .002 for a `Network` of digits, else .01
+    refused:float=None, # Share of the validation images below the threshold; default: .0025 for a `Network` of digits, else .01
 ): # The same network, with the score's own fields
     "Complete a network with what tells digits from other things (Wang and others, 2022)."
     inputs = network.inputs(mnist.train.images[:10_000])
@@ -55,7 +65,7 @@ def fit_score(
     network = replace(network, mean=mean, components=components, residual_weight=float(weight), threshold=0.)
     of_digits = isinstance(network, Network) and network.names == DIGIT_NAMES
     if of_digits: network = _with_evidence(network, mnist)
-    refused = refused or (.002 if of_digits else .01)
+    refused = refused or (.0025 if of_digits else .01)
     return replace(network, threshold=float(np.quantile(predict(mnist.validation.images, network).scores, refused)))
 
 # %% ../nbs/21_predict.ipynb #mnist_pretrained

@@ -184,7 +184,7 @@ export async function loadReader(source) {
       centred.forEach((v, i) => { along += v * network.components[i * parts + k]; });
       centred.forEach((_, i) => { residual[i] -= along * network.components[i * parts + k]; });
     }
-    const score = energy - network.residual_weight[0] * Math.hypot(...residual) + evidence;
+    const score = energy - network.residual_weight[0] * Math.hypot(...residual) + Math.min(evidence, 4);
     const probabilities = Array.from(logits, (z) => Math.exp(z - energy));
     return { label: score >= network.threshold[0] ? logits.indexOf(top) : null, best: logits.indexOf(top), score, probabilities, image: Array.from(image, (v) => Math.round(v * 255)) };
   };

@@ -96,7 +96,7 @@ def draw_form(
     "One drawing of a form."
     curves, pen, fine = list(_written(form, random, wobble)), random.uniform(1.3, 5), 4
     low, high = (f(np.concatenate(curves), 0) for f in (np.min, np.max))
-    image, scale = Image.new('L', (28*fine, 28*fine)), fine*(20 - pen)/(high - low).max()
+    image, scale = Image.new('L', (28*fine, 28*fine)), fine*(20 - pen)/max((high - low).max(), .1)
     canvas = ImageDraw.Draw(image)
     for curve in ((curve - (low + high)/2)*scale + 14*fine for curve in curves):
         canvas.line([tuple(p) for p in curve], 255, round(fine*pen), 'curve')
@@ -195,6 +195,6 @@ OTHERS = {name: forms.replace('\n', ' ').split(',') for name, forms in _OTHERS.i
 
 def random_form(
     random:np.random.Generator, # Where chance comes from
-)->str: # One to three strokes, each of two to six points
+)->str: # One to three strokes, or eight, each of two to six points
     "A form that means nothing."
-    return '/'.join(' '.join(f'{n:02}' for n in random.integers(100, size=random.integers(2, 7))) for _ in range(random.integers(1, 4)))
+    return '/'.join(' '.join(f'{n:02}' for n in random.choice(100, random.integers(2, 7), replace=False)) for _ in range(random.choice([1, 2, 3, 8])))
