@@ -83,7 +83,7 @@ def read_npz(
     return arrays
 
 def _check_zip(path, names, most):
-    "Refuse an archive that lacks one of `names`, or that holds more than `most` bytes."
+    "Refuse an archive that lacks one of `names`, holds more than `most` bytes, or whose arrays claim more than they hold."
     with zipfile.ZipFile(path) as z: members = {m.filename: m for m in z.infolist()}
     missing = [k for k in names if f'{k}.npy' not in members]
     if missing: raise DataError(f'{path} has no array {", ".join(missing)}. It should hold {", ".join(names)}, '
@@ -93,6 +93,13 @@ def _check_zip(path, names, most):
             raise DataError(f'{path}: {k} is packed in a way that NumPy never uses. Get the file again.')
     size = sum(members[f'{k}.npy'].file_size for k in names)
     if size > most + 1000*len(names): raise DataError(f'{path} claims to hold {size:,} bytes, more than such a file holds. Get it again.')
+    with zipfile.ZipFile(path) as z:
+        for k in names: # NumPy would make room for what a header claims before it reads
+            with z.open(f'{k}.npy') as f:
+                first = np.lib.format.read_magic(f) == (1, 0)
+                shape, _, kind = (np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0)(f)
+            if math.prod(shape)*kind.itemsize > members[f'{k}.npy'].file_size:
+                raise DataError(f'{path}: {k} claims the shape {shape}, more than it holds. Get it again.')
 
 # %% ../nbs/10_files.ipynb #read_weights
 def read_weights(

@@ -10,7 +10,6 @@ __all__ = ['fit_score', 'mnist_pretrained', 'KerasNetwork', 'read_file', 'mnist_
 import glob, hashlib, multiprocessing, os, signal, sys, zipfile
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
 from io import BytesIO
 from json import dumps

@@ -284,7 +284,7 @@ def _touching(*digits):
     return np.pad(page, 50)
 
 def test_digits_that_touch():
-    "They are taken apart where the parts are read better than the whole; not always, but no page in one piece could be read before."
+    "They are taken apart where the parts are read better than the whole: most pairs, not all."
     pages = {(a, b): _touching(a, b) for a in range(10) for b in range(10)}
     assert all(ndimage.label(page > .5, np.ones((3, 3)))[1] <= 2 for page in pages.values())
     assert sum(_text(page) == f'{a}{b}' for (a, b), page in pages.items()) >= 70
@@ -297,17 +297,6 @@ def test_dark_and_light_alike():
     for pictures in digits.images[:200]/16, 1 - digits.images[:200]/16:
         read = predict(np.stack([normalize_digit(picture) for picture in pictures]))
         assert (read.labels == digits.target[:200]).mean() > .93
-
-
-def test_parts_at_the_edge_of_a_tight_picture():
-    "The bar of a 5 that fills its picture lies on the edge."
-    page = Image.new('L', (96, 96), 255)
-    pen = ImageDraw.Draw(page)
-    pen.rectangle([24, 0, 95, 9], fill=0)
-    pen.line([(14, 20), (14, 44), (60, 44)], 0, 10)
-    pen.arc([20, 40, 94, 100], 250, 110, 0, 10)
-    pen.line([(0, 90), (50, 95)], 0, 9)
-    assert predict(normalize_digit(page)[None]).labels[0] == 5
 
 
 def test_what_is_no_digit():
