@@ -621,7 +621,7 @@ def _runs(pieces, usual):
             if stop - first > 1 and last.group != pieces[stop - 2].group and last.box[2] - right > .12*usual: break # too far apart
             right = max(right, last.box[3])
             whole = {p.group for p in run} == {last.group} and not any(p.group == last.group for p in pieces[:first] + pieces[stop:])
-            if right - pieces[first].box[2] > 1.4*usual and not whole: break
+            if stop - first > 1 and right - pieces[first].box[2] > 1.4*usual and not whole: break # a piece alone is always a run
             height = max(p.box[1] for p in run) - min(p.box[0] for p in run)
             yield first, stop, .15 + .2*pieces[first].crossed**2 + .3*(len({p.group for p in run}) - 1) + 3*max(0, .75 - height/usual)
 

@@ -334,7 +334,8 @@ def mnist_predict(
             for name, answers in _with_bar(_all_answers(names, line, network, jobs), len(names)):
                 for called, text, result in answers:
                     failed |= 'error' in result
-                    print(dumps(dict(file=_name(name), **result)) if json else f'{called}: {text}', flush=True)
+                    text = dumps(dict(file=_name(name), **result)) if json else f'{called}: {text}'
+                    print(text + '\n', end='', flush=True) # in one piece, whenever Ctrl-C comes
         except KeyboardInterrupt: sys.exit(130)
     if failed: sys.exit(1)
 

@@ -335,6 +335,16 @@ def test_any_page(data):
         except ImageError: pass
 
 
+def test_any_tiny_page():
+    "Bars across pages of a few pixels: an answer or a reason."
+    for height, width, line in np.ndindex(12, 12, 3):
+        page = Image.new('L', (width + 1, height + 1), 255)
+        ImageDraw.Draw(page).rectangle([-1, 0, width + 1, 0], outline=0, width=line + 1)
+        for read in normalize_digit, find_digits:
+            try: read(page)
+            except ImageError: pass
+
+
 @pytest.mark.parametrize('kind', ['PNG', 'JPEG', 'GIF', 'TIFF', 'WEBP', 'BMP', 'PPM'])
 def test_damaged_files(seven, kind, tmp_path, capsys):
     "Files with random bytes changed, cut off or put in: an answer or a reason for each, and nothing else."
