@@ -9,6 +9,7 @@ __all__ = ['ImageError', 'count_pages', 'read_image', 'closing', 'ink_is_dark', 
 # %% ../nbs/20_handwriting.ipynb #096f9e09
 import os, re, warnings
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from io import BytesIO
 from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
@@ -150,12 +151,6 @@ _TOUCHING = np.ones((3, 3), bool) # Pixels that touch, also at a corner, belong 
 def _resized(a, shape, how=Image.Resampling.BOX):
     return np.asarray(Image.fromarray(np.asarray(a, np.float32)).resize(shape[::-1], how))
 
-def _grown(mask):
-    "A mask and all pixels that touch it."
-    wide = np.pad(mask, 1)
-    rows = wide[:-2] | wide[1:-1] | wide[2:]
-    return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
-
 def _enlarged(grey, least=112):
     if max(grey.shape) >= 80: return grey
     scale = -(-least//max(grey.shape))
@@ -163,28 +158,47 @@ def _enlarged(grey, least=112):
 
 def _window(shape): return min(max(3, int(.3*min(shape)) | 1, int(.2*shape[0]) | 1), 2*min(shape) - 1)
 
+# %% ../nbs/20_handwriting.ipynb #windows
+def _best(of, a, window):
+    "The best pixel of each window of so many rows and columns that lies in `a`: of two pixels, of two such pairs, and so on."
+    for length in window:
+        known = 1
+        while known < length:
+            step = min(known, length - known)
+            a, known = of(a[:-step], a[step:]), known + step
+        a = a.T # after the rows the columns
+    return a
+
+def _grown(mask, rows=1, columns=1):
+    "A mask and all pixels at most so many rows and columns away."
+    return _best(np.logical_or, np.pad(mask, ((rows, rows), (columns, columns))), (2*rows + 1, 2*columns + 1))
+
+def _edge(a): return np.concatenate([a[0], a[-1], a[:, 0], a[:, -1]])
+
+def _filled(mask):
+    "A mask without holes."
+    label, _ = ndimage.label(~mask)
+    return ~np.isin(label, np.setdiff1d(_edge(label), [0]))
+
+# %% ../nbs/20_handwriting.ipynb #closing
 def closing(
     grey:np.ndarray, # float32, `(height, width)`
     size:int, # Side of the window, pixels
-    goes_on:bool, # Does what lies at the edge go on outside of the picture?
+    outside:str='edge', # What lies around the picture, a mode of `np.pad`; None: nothing
 )->np.ndarray: # float32, `(height, width)`
     "The lightest pixel of each window, and of the windows around a pixel the darkest."
-    if not goes_on:
-        size = [min(size, (side - 1) | 1) for side in grey.shape] # odd, and inside of the picture
-        lightest = ndimage.maximum_filter(grey, size, mode='constant', cval=np.inf)
-        return ndimage.minimum_filter(lightest, size, mode='constant', cval=np.inf)
-    wide = np.pad(grey, size, mode='edge')
-    return ndimage.minimum_filter(ndimage.maximum_filter(wide, size), size)[size:-size, size:-size]
+    window = [size if outside else min(size, (side - 1) | 1) for side in grey.shape] # odd, and inside of the picture
+    around = [(side - 1, side - 1) for side in window]
+    lightest = _best(np.maximum, np.pad(grey, around, mode=outside) if outside else grey, window)
+    return _best(np.minimum, lightest if outside else np.pad(lightest, around, constant_values=np.inf), window)
 
 # %% ../nbs/20_handwriting.ipynb #is_dark
-def _edge(a): return np.concatenate([a[0], a[-1], a[:, 0], a[:, -1]])
-
 def _largest(mask):
     "The largest part of a mask, without holes."
     label, n = ndimage.label(mask)
     size = np.bincount(label.ravel())
     size[0] = 0
-    return ndimage.binary_fill_holes(label == size.argmax()) if n else mask
+    return _filled(label == size.argmax()) if n else mask
 
 def _is_sheet(small):
     light = small > threshold_otsu(small)
@@ -203,8 +217,7 @@ def ink_is_dark(
     size, (bottom, top) = _window(small.shape), np.percentile(small, [2, 98])
     edge = (_edge(small) > .75*bottom + .25*top).mean()
     if edge < .04 and _is_sheet(small): return True
-    above = ndimage.minimum_filter(ndimage.maximum_filter(small, size), size)
-    below = ndimage.maximum_filter(ndimage.minimum_filter(small, size), size)
+    above, below = closing(small, size, 'symmetric'), -closing(-small, size, 'symmetric')
     rows, columns = (np.linspace(-.5, .5, n) for n in small.shape)
     middle = np.exp(-8*(rows[:, None]**2 + columns**2)) # how much a place counts
     two_tone, level = above - below > .35*((above - below)*middle**.5).max(), (above + below)/2
@@ -214,7 +227,7 @@ def ink_is_dark(
     paper = np.average((small > near)[around], weights=middle[around]) - .5 if around.any() else 0
     dark, light = two_tone & (small < level), two_tone & (small >= level)
     few, many = sorted([dark.sum(), light.sum()])
-    thin = (_thickness(light) - _thickness(dark))/(_thickness(light) + _thickness(dark)) if few > .1*many else 0
+    thin = np.subtract(*(thick := (_thickness(light), _thickness(dark))))/sum(thick) if few > .1*many else 0
     border = 0 if edge < .04 else (1.2 if edge < .5 else .8)*(edge - .5)
     return bool(paper + .5*thin + border + .8*((small > (bottom + top)/2).mean() - .5) > 0)
 
@@ -242,18 +255,17 @@ def extract_ink(
     if np.ptp(grey) < 2/255: raise ImageError('the picture is blank.')
     if few := np.ptp(grey) < .1: grey = (grey - grey.min())/np.ptp(grey) # few of many grey levels are used
     if not (ink_is_dark(grey) if is_dark is None else is_dark): grey = 1 - grey
-    size, around = size or _window(grey.shape), (_edge(grey) > np.percentile(grey[::2, ::2], [2, 98]).mean()).mean() <= .25
+    size, around = size or _window(grey.shape), (_edge(grey) > np.percentile(grey[::4, ::4], [2, 98]).mean()).mean() <= .25
     sheet = np.ones(grey.shape, bool)
     for blur in 0, 1.5, 2.5:
         if blur: grey = ndimage.gaussian_filter(grey/_light(paper), blur)
-        paper = closing(grey, size, around)
+        paper = closing(grey, size, 'edge' if around else None)
         if around and not blur: sheet = _on_sheet(paper)
         ink = (paper - grey)/np.maximum(paper, .1)
-        levels = ink[::2, ::2][sheet[::2, ::2]] # a quarter of the pixels is enough
-        threshold = threshold_otsu(levels) if np.ptp(levels) else 0
-        if not (levels > threshold).any(): raise ImageError('no ink stands out from the paper.')
-        low, grain = np.percentile(levels[levels <= threshold], [50, 95])
-        high = np.percentile(levels[levels > threshold], 70)
+        levels = np.sort(ink[::2, ::2][sheet[::2, ::2]]) # a quarter of the pixels is enough
+        light = np.searchsorted(levels, threshold_otsu(levels) if levels[0] < levels[-1] else 0, 'right')
+        if light in (0, len(levels)): raise ImageError('no ink stands out from the paper.')
+        low, grain, high = levels[light//2], levels[int(.95*light)], levels[int(.3*light + .7*len(levels))]
         if high - low > min(.3, 4*(grain - low)): break
     if high < .05 or (few and grey.size > 40_000 or high < .12) and high - low < 3.3*(grain - low): raise ImageError('no ink stands out from the paper.')
     return np.clip((ink - low)/(high - low), 0, 1)*sheet
@@ -262,16 +274,14 @@ def extract_ink(
 def _mask(ink, weak=.25, strong=.5):
     "Where there is ink: what is strong, and what hangs on it."
     label, n = ndimage.label(ink > weak, _TOUCHING)
-    keep = np.zeros(n + 1, bool)
-    keep[np.unique(label[ink > strong])] = True
-    keep[0] = False
-    return keep[label]
+    return (np.bincount(label[ink > strong], minlength=n + 1) > 0)[label]
 
 def _straight(mask, length, axis):
     "The pixels in straight runs of a length along an axis; a pixel aside is straight enough."
-    wide = ndimage.binary_dilation(mask, np.ones((3, 1) if axis else (1, 3))).astype(np.uint8)
-    run = ndimage.minimum_filter1d(wide, length, axis=axis, mode='nearest')
-    return ndimage.maximum_filter1d(run, length, axis=axis, mode='nearest').astype(bool) & mask
+    aside, window = ((1, 0), (1, length)) if axis else ((0, 1), (length, 1))
+    around = [(side - 1, side - 1) for side in window]
+    runs = _best(np.logical_and, np.pad(_grown(mask, *aside), around, mode='edge'), window)
+    return _best(np.logical_or, runs, window) & mask
 
 def _line(mask, length, axis):
     "A line along an axis, without what crosses it; and its thickness in pixels, 0 if there is none."
@@ -306,15 +316,18 @@ def _without_box(own):
     label, _ = ndimage.label(rest, _TOUCHING)
     return rest & (np.bincount(label.ravel()) > 4*corner**2)[label]
 
+# %% ../nbs/20_handwriting.ipynb #forms
 def _without_forms(mask, ink):
     "Take out boxes, combs and plates; and the ink, which is lighter than its plate."
     label, _ = ndimage.label(mask, _TOUCHING)
     mask, ink = mask.copy(), ink.copy()
     for n, box in enumerate(ndimage.find_objects(label), 1):
+        height, width = (side.stop - side.start for side in box)
+        if max(height, width) < .4*min(mask.shape): continue
         own = label[box] == n
-        (height, width), sides = own.shape, _covered(own)
-        if max(own.shape) < .4*min(mask.shape): continue
-        rest, holes = own, ndimage.binary_fill_holes(own) & ~own
+        sides = _covered(own)
+        if min(sides) < .9 and max(sides[:2]) < .93: continue
+        rest, holes = own, _filled(own) & ~own
         if min(sides) > .9 and own.mean() > .5 and holes.mean() > .03: # a plate
             rest = holes
             ink[box] = np.where(_grown(rest), 1 - ink[box], ink[box]*~own)
@@ -328,9 +341,10 @@ def _without_rules(mask):
     "Take out lines that go on through nearly the whole picture."
     out = mask.copy()
     for axis in (1, 0):
+        if mask.any(1 - axis).mean() < .6: continue # no line is as long
         length, shorter = mask.shape[axis], min(mask.shape)
         run = _straight(mask, max(9, length//5), axis)
-        label, lines = ndimage.label(ndimage.binary_dilation(run, np.ones((5, 3) if axis else (3, 5))), _TOUCHING)
+        label, lines = ndimage.label(_grown(run, *((2, 1) if axis else (1, 2))), _TOUCHING)
         for n, box in enumerate(ndimage.find_objects(label), 1):
             start, stop = box[axis].start, box[axis].stop
             if stop - start < .85*length: continue
@@ -341,23 +355,32 @@ def _without_rules(mask):
             if not (ends and lines == 1 and usual > .015*shorter): out &= ~line
     return out
 
+# %% ../nbs/20_handwriting.ipynb #parts
 class _Parts:
     "What hangs together: its boxes (top, bottom, left, right), pixels, thickness and length."
     def __init__(self, mask):
-        self.label, self.count = ndimage.label(mask, _TOUCHING)
-        def pixels(of): return np.bincount(self.label[of], minlength=self.count + 1)[1:]
+        self.mask, (self.label, self.count) = mask, ndimage.label(mask, _TOUCHING)
         self.box = np.array([(r.start, r.stop, c.start, c.stop) for r, c in ndimage.find_objects(self.label)]).reshape(-1, 4)
-        self.size, (h, w) = pixels(mask), mask.shape
-        self.thick = 2*self.size/np.maximum(1, pixels(mask & _grown(~mask)))
-        self.length, self.height, self.width = self.size/self.thick, self.box[:, 1] - self.box[:, 0], self.box[:, 3] - self.box[:, 2]
-        at_edge = (self.box[:, ::2] == 0).any(1) | (self.box[:, 1] == h) | (self.box[:, 3] == w)
-        middle = np.zeros_like(mask)
-        middle[h//4:h - h//4, w//4:w - w//4] = True
-        self.at_edge = at_edge & (pixels(middle) < .1*self.size)
+        self.size, self.height, self.width = self._pixels(mask), self.box[:, 1] - self.box[:, 0], self.box[:, 3] - self.box[:, 2]
 
-def _without_frames(mask):
+    def _pixels(self, of): return np.bincount(self.label[of], minlength=self.count + 1)[1:]
+
+    @cached_property
+    def thick(self): return 2*self.size/np.maximum(1, self._pixels(self.mask & _grown(~self.mask)))
+
+    @cached_property
+    def length(self): return self.size/self.thick
+
+    @cached_property
+    def at_edge(self): # and hardly anything of it in the picture's middle
+        (h, w), middle = self.mask.shape, np.zeros_like(self.mask)
+        middle[h//4:h - h//4, w//4:w - w//4] = True
+        touches = (self.box[:, ::2] == 0).any(1) | (self.box[:, 1] == h) | (self.box[:, 3] == w)
+        return touches & (self._pixels(middle) < .1*self.size)
+
+# %% ../nbs/20_handwriting.ipynb #frames
+def _without_frames(parts):
     "Take out what encloses other ink, and what lies flat on the picture's edge."
-    parts = _Parts(mask)
     drop = np.zeros(parts.count + 1, bool)
     for n, (top, bottom, left, right) in enumerate(parts.box):
         own = parts.label == n + 1
@@ -365,29 +388,34 @@ def _without_frames(mask):
         inside = [m for m in others if parts.height[m] > .25*parts.height[n] and parts.size[m] > 20
                   and (parts.box[m] > (top, 0, left, 0)).all() and parts.box[m, 1] < bottom and parts.box[m, 3] < right]
         if inside:
-            filled = ndimage.binary_fill_holes(own)
+            filled = _filled(own)
             drop[n + 1] = any(filled[parts.label == m + 1].mean() > .9 for m in inside)
         sides = own[0].mean(), own[-1].mean(), own[:, 0].mean(), own[:, -1].mean()
         band = max(sides) > .98 and parts.size[n] > .8*parts.height[n]*parts.width[n]
         pen = parts.thick[n]/parts.thick[others].max() if len(others) else 1
         if band or len(others) and (max(sides) > .7 and not .6 < pen < 1.6 or sum(s > 0 for s in sides) >= 3 and parts.size[n] < 3*parts.size[others].max()): drop[n + 1] = True
-    return mask & ~drop[parts.label]
+    return _Parts(parts.mask & ~drop[parts.label]) if drop.any() else parts
+
+# %% ../nbs/20_handwriting.ipynb #find_ink
+def _thickest(grey, is_dark):
+    "Half the width of the thickest stroke, in pixels, at a first look at half the size; 0 if there is none."
+    try: parts = _Parts(_mask(extract_ink(_resized(grey, [-(-n//2) for n in grey.shape]), is_dark=is_dark)))
+    except ImageError: return 0
+    return 2*_thickness(np.isin(parts.label, np.flatnonzero(~parts.at_edge) + 1))
 
 def find_ink(
     grey:np.ndarray, # float32 in [0, 1], `(height, width)`
-)->tuple: # The ink, float32, and where it belongs to digits, bool, both of one shape
+)->tuple: # The ink, float32, and the parts of it that belong to digits: `mask`, bool of the same shape, `box`, `size` ...
     "Ink, and which of it is left without forms, rules and frames; raises `ImageError` if there is none."
     grey = _enlarged(grey)
     is_dark = ink_is_dark(grey)
-    ink = extract_ink(grey, is_dark=is_dark)
-    parts = _Parts(_mask(ink))
-    free = np.isin(parts.label, np.flatnonzero(~parts.at_edge) + 1)
-    window = int(4*_thickness(free, 2)) | 1 # twice as wide as the thickest stroke
-    if free.any() and window < .6*_window(grey.shape): ink = extract_ink(grey, max(9, window), is_dark)
+    half = _thickest(grey, is_dark)
+    window = max(9, int(4*half) | 1) # twice as wide as the thickest stroke
+    ink = extract_ink(grey, window if half and window < .6*_window(grey.shape) else None, is_dark)
     mask, ink = _without_forms(_mask(ink), ink)
-    mask = _without_frames(_without_rules(mask))
-    if not mask.any(): raise ImageError('no ink is left without the lines and frames in the picture.')
-    return ink, mask
+    parts = _without_frames(_Parts(_without_rules(mask)))
+    if not parts.count: raise ImageError('no ink is left without the lines and frames in the picture.')
+    return ink, parts
 
 # %% ../nbs/20_handwriting.ipynb #normalize_digit
 def _belongs(parts, n, box):
@@ -416,6 +444,7 @@ def _main_digit(parts, shape):
     if beside: raise ImageError(f'{len(beside) + 1} shapes stand side by side. Read them with --line, or find_digits.')
     return numbers
 
+# %% ../nbs/20_handwriting.ipynb #thickened
 def _cut(ink, parts, numbers):
     "The ink of some parts and around it, in their box; and where these parts are."
     mask = np.isin(parts.label, np.array(numbers) + 1)
@@ -452,6 +481,7 @@ def _framed(ink, parts, numbers):
     ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
     return fit_frame(np.minimum(ink/np.percentile(ink[ink > .1], 90), 1))
 
+# %% ../nbs/20_handwriting.ipynb #find_digit
 class Found(NamedTuple):
     "A character in a picture."
     image:np.ndarray # float32 `(28, 28)`, as from `normalize_digit`; all 0 for a sign
@@ -465,11 +495,10 @@ def find_digit(
 )->Found:
     "The one digit of a picture, and where it is; raises `ImageError` if there is none, or more than one."
     with _naming(image):
-        ink, mask = find_ink(read_image(image, largest, **kwargs))
-        parts = _Parts(mask)
-        numbers = _main_digit(parts, mask.shape)
+        ink, parts = find_ink(read_image(image, largest, **kwargs))
+        numbers = _main_digit(parts, ink.shape)
         top, bottom, left, right = (f(parts.box[numbers, side]) for side, f in enumerate((min, max, min, max)))
-        (height, width) = mask.shape
+        height, width = ink.shape
         return Found(_framed(ink, parts, numbers), (top/height, left/width, bottom/height, right/width))
 
 def normalize_digit(
@@ -530,6 +559,7 @@ def _in_lines(groups, usual):
         else: lines.append([group])
     return sorted(lines, key=lambda line: np.median([g[0] + g[1] for g in line]))
 
+# %% ../nbs/20_handwriting.ipynb #signs
 def _with_colons(line, usual):
     "Join two dots, one above the other."
     dots = [g for g in line if max(g[1] - g[0], g[3] - g[2]) < .25*usual]
@@ -586,9 +616,9 @@ class _Piece(NamedTuple):
     box:tuple # Top, bottom, left, right
     crossed:float # How much ink the cut before it crosses, in widths of the pen
 
-def _cut_apart(parts, mask, ink, groups, usual):
+def _cut_apart(parts, ink, groups, usual):
     "Cut wide characters wherever they may be two: the parts after that, and for each group the ways and the ink they cross."
-    mask, pen, cuts = mask.copy(), np.median(parts.thick), []
+    mask, pen, cuts = parts.mask.copy(), np.median(parts.thick), []
     for top, bottom, left, right, numbers in groups:
         box = slice(top, bottom), slice(left, right)
         own = np.isin(parts.label[box], np.array(numbers) + 1)
@@ -621,7 +651,7 @@ def _runs(pieces, usual):
             if stop - first > 1 and last.group != pieces[stop - 2].group and last.box[2] - right > .12*usual: break # too far apart
             right = max(right, last.box[3])
             whole = {p.group for p in run} == {last.group} and not any(p.group == last.group for p in pieces[:first] + pieces[stop:])
-            if stop - first > 1 and right - pieces[first].box[2] > 1.4*usual and not whole: break # a piece alone is always a run
+            if stop - first > 1 and right - pieces[first].box[2] > 1.4*usual and not whole: continue # a piece or a character is always a run
             height = max(p.box[1] for p in run) - min(p.box[0] for p in run)
             yield first, stop, .15 + .2*pieces[first].crossed**2 + .3*(len({p.group for p in run}) - 1) + 3*max(0, .75 - height/usual)
 
@@ -638,10 +668,10 @@ def _best_runs(ink, parts, pieces, usual, network):
     return [(pieces[runs[n][0]:runs[n][1]], frames[n]) for n in best[len(pieces)][1]]
 
 # %% ../nbs/20_handwriting.ipynb #find
-def _found_in(line, signs, network, usual, ink, mask, parts):
+def _found_in(line, signs, network, usual, ink, parts):
     "The characters of a line: boxes (top, bottom, left, right), frames and signs. What is much smaller than a digit and no sign is left out."
     digits = [n for n, group in enumerate(line) if not signs[n] and max(group[1] - group[0], group[3] - group[2]) >= .22*usual]
-    after, cuts = _cut_apart(parts, mask, ink, [line[n] for n in digits], usual)
+    after, cuts = _cut_apart(parts, ink, [line[n] for n in digits], usual)
     ends, cuts = [n for n, sign in enumerate(signs) if sign] + [len(line)], dict(zip(digits, cuts))
     for start, end in zip([0, *(n + 1 for n in ends)], ends):
         between = [n for n in digits if start <= n < end]
@@ -658,8 +688,8 @@ def find_digits(
 )->list: # Of `Found`, in reading order
     "The digits and signs of a picture; raises `ImageError` if there are none."
     with _naming(image):
-        ink, mask = find_ink(read_image(image, **kwargs))
-        parts, (height, width) = _Parts(mask), mask.shape
+        ink, parts = find_ink(read_image(image, **kwargs))
+        height, width = ink.shape
         groups = _characters(parts, _real(parts))
         if not groups: raise ImageError('there are only specks and shadows in the picture.')
     heights = np.array([bottom - top for top, bottom, *_ in groups])
@@ -667,7 +697,7 @@ def find_digits(
     for line in _in_lines(groups, usual):
         line = _with_colons(line, usual)
         signs = [_sign(group, line, usual, parts) for group in line]
-        for (top, bottom, left, right), frame, sign in _found_in(line, signs, network or read_network(), usual, ink, mask, parts):
+        for (top, bottom, left, right), frame, sign in _found_in(line, signs, network or read_network(), usual, ink, parts):
             found.append(Found(frame, (top/height, left/width, bottom/height, right/width), sign))
     return found
 
