@@ -486,7 +486,7 @@ class Found(NamedTuple):
     "A character in a picture."
     image:np.ndarray # float32 `(28, 28)`, as from `normalize_digit`; all 0 for a sign
     box:tuple # Top, left, bottom and right, as shares of the picture's height and width
-    sign:str='' # '.', ',', '-', '/' or ':'; '' for what may be a digit
+    sign:str='' # '.', ',', '-', '/' or ':', and '?' for what is too small to be a digit; '' for what may be one
 
 def find_digit(
     image, # A file, a Pillow image, or an array, see `read_image`; one digit in it
@@ -553,7 +553,8 @@ def _in_lines(groups, usual):
             top, bottom, left, right, _ = ([g for g in line if g[1] - g[0] > .5*usual] or line)[-1]
             gap = group[2] - right
             off = abs(sum(group[:2]) - top - bottom)/2
-            return off/usual if off < .6*usual + .2*max(0, gap) and gap > -.7*usual else np.inf
+            far = .85 if group[1] - group[0] < .45*usual else .6 # a point or a comma stands low
+            return off/usual if off < far*usual + .2*max(0, gap) and gap > -.7*usual else np.inf
         nearest = min(lines, key=distance, default=None)
         if nearest and distance(nearest) < np.inf: nearest.append(group)
         else: lines.append([group])
@@ -569,11 +570,11 @@ def _with_colons(line, usual):
     return sorted(line, key=lambda g: g[2] + g[3])
 
 def _sign(group, line, usual, parts):
-    "Which sign a character is, beside the digits of its line; '' if none."
+    "Which sign a character is, beside the digits of its line: '' if none, '?' if it is too small to be a digit, but no sign either."
     top, bottom, left, right, numbers = group
     height, width, middle = (bottom - top)/usual, (right - left)/usual, (top + bottom)/2
-    tall = [g for g in line if g[1] - g[0] > .6*usual]
-    if not tall: return ''
+    tall, unknown = [g for g in line if g[1] - g[0] > .6*usual], '?' if max(height, width) < .22 else ''
+    if not tall: return unknown
     above, base = min(tall, key=lambda g: abs(g[2] + g[3] - left - right))[:2]
     if len(numbers) == 2 and width < .25 and max(parts.height[numbers]) < .22*usual and above + .1*usual < top < base - .35*usual: return ':'
     if height < .22 and width < .25 and middle > base - .25*usual: return '.'
@@ -583,7 +584,7 @@ def _sign(group, line, usual, parts):
         rows, columns = np.nonzero(parts.label[top:bottom, left:right] == numbers[0] + 1)
         slope, start = np.polyfit(rows, columns, 1)
         if slope < -.2 and np.abs(columns - slope*rows - start).mean() < .5*parts.thick[numbers[0]]: return '/'
-    return ''
+    return unknown
 
 # %% ../nbs/20_handwriting.ipynb #seams
 def _cheapest(cost):
@@ -651,7 +652,9 @@ def _runs(pieces, usual):
             if stop - first > 1 and last.group != pieces[stop - 2].group and last.box[2] - right > .12*usual: break # too far apart
             right = max(right, last.box[3])
             whole = {p.group for p in run} == {last.group} and not any(p.group == last.group for p in pieces[:first] + pieces[stop:])
-            if stop - first > 1 and right - pieces[first].box[2] > 1.4*usual and not whole: continue # a piece or a character is always a run
+            if stop - first > 1 and right - pieces[first].box[2] > 1.4*usual and not whole: # a piece or a character is always a run
+                if last.group == pieces[first].group: continue
+                break
             height = max(p.box[1] for p in run) - min(p.box[0] for p in run)
             yield first, stop, .15 + .2*pieces[first].crossed**2 + .3*(len({p.group for p in run}) - 1) + 3*max(0, .75 - height/usual)
 
@@ -669,8 +672,8 @@ def _best_runs(ink, parts, pieces, usual, network):
 
 # %% ../nbs/20_handwriting.ipynb #find
 def _found_in(line, signs, network, usual, ink, parts):
-    "The characters of a line: boxes (top, bottom, left, right), frames and signs. What is much smaller than a digit and no sign is left out."
-    digits = [n for n, group in enumerate(line) if not signs[n] and max(group[1] - group[0], group[3] - group[2]) >= .22*usual]
+    "The characters of a line: boxes (top, bottom, left, right), frames and signs."
+    digits = [n for n, sign in enumerate(signs) if not sign]
     after, cuts = _cut_apart(parts, ink, [line[n] for n in digits], usual)
     ends, cuts = [n for n, sign in enumerate(signs) if sign] + [len(line)], dict(zip(digits, cuts))
     for start, end in zip([0, *(n + 1 for n in ends)], ends):
