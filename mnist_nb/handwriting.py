@@ -43,11 +43,13 @@ def _from_array(a):
         raise ImageError(f'an array of shape {a.shape} is not a picture. '
                          'Its shape must be (height, width), or (height, width, channels) with 1, 3 or 4 channels.')
     if a.dtype != np.uint8:
+        is_float = a.dtype.kind == 'f'
         try: a = a.astype(np.float32)
         except (TypeError, ValueError) as e: raise ImageError(f'an array of {a.dtype} is not a picture.') from e
         if not np.isfinite(a).all(): raise ImageError('the array holds numbers that are not finite.')
-        low, high = min(0, a.min()), a.max()
-        full = next((full for full in (1, 255, 65_535) if high - low <= full), high - low) # what white is in this array
+        low, span = min(0, a.min()), a.max() - min(0, a.min())
+        full = next((full for full in (1, 255, 65_535) if span <= full), span) # what white is in this array
+        if is_float and 1 < span <= 4: full = span # from -1 to 1, standardized, or a little beyond 1 from resampling
         a = np.round((a - low)*(255/full)).astype(np.uint8)
     return Image.fromarray(a[..., 0] if a.ndim == 3 and a.shape[2] == 1 else a)
 

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 import mnist_nb
 from conftest import POSIX, THOROUGH, run, start
 from mnist_nb.data import load_mnist
-from mnist_nb.handwriting import ImageError, extract_ink, find_digit, find_digits, make_photo, normalize_digit
+from mnist_nb.handwriting import _enlarged, ink_is_dark, ImageError, extract_ink, find_digit, find_digits, make_photo, normalize_digit
 from mnist_nb.predict import NetworkError, mnist_predict, predict, read_file, read_network
 from mnist_nb.strokes import DIGITS, OTHERS, draw_images
 
@@ -238,7 +238,7 @@ def test_one_drawing_one_answer(tmp_path):
     turned.save(tmp_path/'turned.tif', exif=exif)
     margin = np.zeros((180, 180, 2), np.uint8)
     margin[30:150, 30:150] = np.stack([grey, np.full_like(grey, 255)], 2)
-    for form in (grey, grey/255., grey.astype(np.float32), grey.astype(np.uint16)*257, tmp_path/'16.png', tmp_path/'turned.tif',
+    for form in (grey, grey/255., grey.astype(np.float32), grey/127.5 - 1, grey/80. - .4, grey/245. - .02, grey.astype(np.uint16)*257, tmp_path/'16.png', tmp_path/'turned.tif',
                  Image.merge('LA', [Image.new('L', (120, 120)), Image.fromarray(255 - grey)]), Image.fromarray(margin, 'LA')):
         assert np.abs(normalize_digit(form) - expected).mean() < .02
     for dark in grey//16, (grey//16).astype(float):
@@ -272,6 +272,16 @@ def test_signs_are_no_digits():
     assert _text(_row(*map(_tight, (4, 7)), _sign('colon'), _tight(3))) == '47:3'
 
 
+def test_nothing_vanishes():
+    "A blot that is no sign is named, a low point stays in its line, and a wide digit is one."
+    blot, low = np.zeros((90, 30), np.float32), np.zeros((140, 30), np.float32)
+    blot[20:34, 8:22] = low[116:126, 8:18] = 1
+    assert _text(_row(_tight(4), blot, _tight(3))) == '4?3'
+    assert len(_text(_row(_tight(4), low, _tight(3)))) == 3 and _text(_row(_tight(4), low, _tight(3)))[::2] == '43'
+    wide = np.asarray(Image.fromarray(_tight(0)).resize((150, 90)))
+    assert _text(_row(_tight(4), wide, _tight(3))) == '403'
+
+
 def _touching(*digits):
     "Digits on a page, each pushed three pixels into the one before."
     page, *parts = map(_tight, digits)
@@ -294,9 +304,10 @@ def test_digits_that_touch():
 def test_dark_and_light_alike():
     "Tiny digits in their own tight box: their polarity is found either way."
     digits = load_digits()
-    for pictures in digits.images[:200]/16, 1 - digits.images[:200]/16:
-        read = predict(np.stack([normalize_digit(picture) for picture in pictures]))
+    for pictures, dark in (digits.images/16, False), (1 - digits.images/16, True):
+        read = predict(np.stack([normalize_digit(picture) for picture in pictures[:200]]))
         assert (read.labels == digits.target[:200]).mean() > .93
+        assert np.mean([ink_is_dark(_enlarged(picture.astype(np.float32))) == dark for picture in pictures]) > .99
 
 
 def test_what_is_no_digit():
