@@ -223,6 +223,9 @@ def ink_is_dark(
     rows, columns = (np.linspace(-.5, .5, n) for n in small.shape)
     middle = np.exp(-8*(rows[:, None]**2 + columns**2)) # how much a place counts
     two_tone, level = above - below > .35*((above - below)*middle**.5).max(), (above + below)/2
+    darkest, case, lightest = np.percentile(_edge(small), [10, 50, 90])
+    if two_tone.mean() > .9 and .25 < (case - bottom)/(top - bottom) < .75 and lightest - darkest < .3*(top - bottom): # a meter
+        return bool((small[np.abs(small - case) > .2*(top - bottom)] > case).mean() > .5)
     around = _grown(two_tone) & ~two_tone
     for line in (0, -1): around[line], around[:, line] = around[line] | two_tone[line], around[:, line] | two_tone[:, line]
     near = ndimage.maximum_filter(np.where(two_tone, level, 0), 3)

@@ -1,21 +1,23 @@
 // A pad to draw a digit on: canvas, undo, clear, the 28 × 28 image and ten bars. Who makes it says what a drawing means.
-const SIDE = 280, PEN = 20, STEP = 10;
+const SIDE = 280, PEN = 20, STEP = 10, SMALL = 4 * PEN; // SMALL: what is not larger is hardly more than blots of the pen
 
 const CSS = `
-.mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: inherit; margin-bottom: 24px; max-width: 100%; }
+.mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: inherit; margin-bottom: 24px; max-width: 100%; min-height: 340px; user-select: none; -webkit-user-select: none; }
 .mnist-pad canvas { border: 1px solid #767676; border-radius: 4px; display: block; background: #fff; }
 .mnist-pad .paper { width: 280px; max-width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair; }
 .mnist-pad .seen { width: 84px; height: 84px; image-rendering: pixelated; background: #000; }
 .mnist-pad :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
 .mnist-pad button { font: inherit; padding: 4px 14px; margin: 8px 8px 0 0; border: 1px solid #767676; border-radius: 4px; background: none; color: inherit; cursor: pointer; }
-.mnist-pad .answer { font-size: 22px; font-weight: 600; margin: 0 0 8px; min-height: 1.4em; }
+.mnist-pad .answer { font-size: 20px; font-weight: 600; margin: 0 0 8px; line-height: 1.4; min-height: 2.8em; width: 280px; max-width: 100%; }
 .mnist-pad table { border-collapse: collapse; margin: 8px 0 0; width: 250px; table-layout: fixed; font-size: 13px; display: table; }
-.mnist-pad th, .mnist-pad td { padding: 1px 4px; border: 0; text-align: right; font-variant-numeric: tabular-nums; background: none; }
+.mnist-pad th, .mnist-pad td { padding: 1px 4px; border: 0; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; background: none; }
 .mnist-pad th { width: 14px; }
 .mnist-pad td.bar { text-align: left; }
-.mnist-pad td:last-child { width: 60px; }
+.mnist-pad td:last-child { width: 68px; }
 .mnist-pad td.bar div { height: 11px; width: 0; background: #0072b2; }
 .mnist-pad tr.top td.bar div { background: #c44a00; }
+.mnist-pad .refused td { opacity: .6; }
+.mnist-pad .refused td.bar div { background: #767676; }
 `;
 
 function add(parent, tag, properties = {}) {
@@ -30,9 +32,10 @@ export function createPad(root, read) {
   root.classList.add("mnist-pad");
   add(root, "style", { textContent: CSS });
   const left = add(root, "div"), right = add(root, "div");
-  const paper = add(left, "canvas", { width: SIDE, height: SIDE, className: "paper", tabIndex: 0 });
+  const fine = Math.min(3, Math.max(1, Math.ceil(window.devicePixelRatio || 1))); // as sharp as the display
+  const paper = add(left, "canvas", { width: SIDE * fine, height: SIDE * fine, className: "paper", tabIndex: 0 });
   paper.setAttribute("role", "img");
-  paper.setAttribute("aria-label", "Pad to draw a digit on. With a keyboard: arrow keys move the pen, space sets it down and lifts it.");
+  paper.setAttribute("aria-label", "Pad to draw a digit on. With a keyboard: arrow keys move the pen, space sets it down and lifts it, Control and Z takes the last stroke back.");
   const undo = add(left, "button", { type: "button", textContent: "Undo" });
   const clear = add(left, "button", { type: "button", textContent: "Clear" });
   const answer = add(right, "p", { className: "answer" });
@@ -48,20 +51,34 @@ export function createPad(root, read) {
     return { row, bar: add(add(row, "td", { className: "bar" }), "div"), share: add(row, "td") };
   });
 
-  const pen = paper.getContext("2d", { willReadFrequently: true });
+  const pen = paper.getContext("2d"); // what is shown; what is read has SIDE × SIDE pixels on any display
+  const inkPen = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE }).getContext("2d", { willReadFrequently: true });
+  pen.scale(fine, fine);
   const strokes = [];
   let asked = false;
 
   function draw() {
-    pen.fillStyle = "#fff";
-    pen.fillRect(0, 0, SIDE, SIDE);
-    Object.assign(pen, { strokeStyle: "#000", lineWidth: PEN, lineCap: "round", lineJoin: "round" });
-    for (const stroke of strokes) {
-      pen.beginPath();
-      pen.moveTo(...stroke[0]);
-      for (const point of stroke) pen.lineTo(...point);
-      pen.stroke();
+    for (const on of [pen, inkPen]) {
+      on.fillStyle = "#fff";
+      on.fillRect(0, 0, SIDE, SIDE);
+      Object.assign(on, { strokeStyle: "#000", fillStyle: "#000", lineWidth: PEN, lineCap: "round", lineJoin: "round" });
+      for (const stroke of strokes) {
+        on.beginPath();
+        on.moveTo(...stroke[0]);
+        for (const point of stroke) on.lineTo(...point);
+        on.stroke();
+        if (stroke.every(([x, y]) => x === stroke[0][0] && y === stroke[0][1])) { // a dot has no length
+          on.beginPath();
+          on.arc(...stroke[0], PEN / 2, 0, 2 * Math.PI);
+          on.fill();
+        }
+      }
     }
+  }
+
+  function isSmall() {
+    const points = strokes.flat(), size = (k) => Math.max(...points.map((p) => p[k])) - Math.min(...points.map((p) => p[k])) + PEN;
+    return points.length > 0 && Math.max(size(0), size(1)) <= SMALL;
   }
 
   function changed() { // once a frame is enough
@@ -70,7 +87,7 @@ export function createPad(root, read) {
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
-      const rgba = pen.getImageData(0, 0, SIDE, SIDE).data, ink = new Uint8Array(SIDE * SIDE);
+      const rgba = inkPen.getImageData(0, 0, SIDE, SIDE).data, ink = new Uint8Array(SIDE * SIDE);
       for (let i = 0; i < ink.length; i++) ink[i] = 255 - rgba[4 * i];
       if (cursor) mark();
       const result = read(ink);
@@ -80,11 +97,14 @@ export function createPad(root, read) {
 
   function show({ label, probabilities, image }) {
     const sure = probabilities ? Math.max(...probabilities) : 0;
-    const text = !probabilities ? "Draw a digit" : label === null ? "Not a digit" : `${label}, ${(100 * sure).toFixed(1)} % sure`;
+    const refused = probabilities && label === null;
+    const text = !probabilities ? "Draw a digit" : !refused ? `${label}, ${(100 * sure).toFixed(1)} % sure`
+      : isSmall() ? "Too small to read: draw larger" : `Looks most like a ${probabilities.indexOf(sure)}, but is no digit I know`;
     if (answer.textContent !== text) answer.textContent = text; // so that it is not announced twice
+    table.className = refused ? "refused" : ""; // no bar says otherwise
     rows.forEach(({ row, bar, share }, digit) => {
       const p = probabilities ? probabilities[digit] : 0;
-      row.className = p && p === sure ? "top" : "";
+      row.className = p && p === sure && !refused ? "top" : "";
       bar.style.width = `${100 * p}%`;
       share.textContent = probabilities ? `${(100 * p).toFixed(1)} %` : "";
     });
@@ -97,18 +117,25 @@ export function createPad(root, read) {
     const box = paper.getBoundingClientRect();
     return [((event.clientX - box.left) * SIDE) / box.width, ((event.clientY - box.top) * SIDE) / box.height];
   };
-  paper.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
+  let pointer = null; // the one that draws; a second finger does not
+  function begin(event) {
+    if (pointer !== null || !(event.buttons & 1)) return;
     event.preventDefault();
-    paper.setPointerCapture(event.pointerId);
+    paper.focus({ preventScroll: true });
+    pointer = event.pointerId;
+    paper.setPointerCapture(pointer);
     strokes.push([place(event)]);
     changed();
-  });
+  }
+  paper.addEventListener("pointerdown", begin);
+  paper.addEventListener("pointerenter", begin); // a stroke may begin outside
   paper.addEventListener("pointermove", (event) => {
-    if (!paper.hasPointerCapture(event.pointerId)) return;
+    if (event.pointerId !== pointer) return;
     for (const e of event.getCoalescedEvents?.() ?? [event]) strokes.at(-1).push(place(e));
     changed();
   });
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
+    paper.addEventListener(end, (event) => { if (event.pointerId === pointer) pointer = null; });
 
   let cursor = null, down = false; // of the keyboard
   function mark() {
@@ -116,6 +143,13 @@ export function createPad(root, read) {
     pen.fillRect(cursor[0] - 3, cursor[1] - 3, 6, 6);
   }
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const back = () => (strokes.pop(), changed());
+  root.addEventListener("keydown", (event) => {
+    if (event.key !== "z" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    back();
+  });
   paper.addEventListener("keydown", (event) => {
     const move = moves[event.key];
     if (!move && event.key !== " ") return;
@@ -132,7 +166,7 @@ export function createPad(root, read) {
     draw();
   });
 
-  undo.addEventListener("click", () => (strokes.pop(), changed()));
+  undo.addEventListener("click", back);
   clear.addEventListener("click", () => ((strokes.length = 0), changed()));
   draw();
   show({});

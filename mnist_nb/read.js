@@ -5,7 +5,8 @@ const N = 28, PLACES = 7;
 function parseNpz(buffer) {
   const view = new DataView(buffer), text = new TextDecoder(), arrays = {};
   let directory = buffer.byteLength - 22;
-  while (view.getUint32(directory, true) !== 0x06054b50) directory--;
+  while (directory >= 0 && view.getUint32(directory, true) !== 0x06054b50) directory--;
+  if (directory < 0) throw new Error("the file of the network is cut off or is another");
   let entry = view.getUint32(directory + 16, true);
   for (let n = view.getUint16(directory + 10, true); n > 0; n--) {
     const [nameLength, extraLength, noteLength] = [28, 30, 32].map((o) => view.getUint16(entry + o, true));
@@ -163,7 +164,9 @@ function directionFeatures(image) {
 
 // Load the network at `url` (or take its bytes) and return the function that reads a drawing.
 export async function loadReader(source) {
-  const buffer = source instanceof ArrayBuffer ? source : await (await fetch(source)).arrayBuffer();
+  const response = source instanceof ArrayBuffer ? null : await fetch(source);
+  if (response && !response.ok) throw new Error(`${source}: ${response.status} ${response.statusText}`.trim());
+  const buffer = response ? await response.arrayBuffer() : source;
   const network = parseNpz(buffer), hidden = network.hidden_bias.length, parts = network.components.length / network.mean.length;
   if (!network.rescale[0] || !network.deskew[0] || !network.directions[0] || network.activation !== "squared_relu") throw new Error("this page reads networks of the recipe best only");
   return (drawing) => {

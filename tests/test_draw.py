@@ -1,5 +1,5 @@
 "The page to draw on computes what Python computes, in a headless Chromium, from the files in `nbs/`."
-import http.server, threading
+import http.server, re, threading
 from base64 import b64encode
 from functools import partial
 import numpy as np
@@ -73,25 +73,95 @@ def test_empty_page(page):
     assert page.evaluate('read(new Uint8Array(280*280))') == {}
 
 
-def test_drawn_on_the_page(page):
-    "The pad and the reader together, as on the page; prints the time from stroke to probabilities."
-    page.evaluate('async () => (await import("./draw/pad.js")).createPad(document.getElementById("pad"), read)')
-    box = page.locator('.paper').bounding_box()
-    page.mouse.move(box['x'] + 80, box['y'] + 60)
-    page.mouse.down()
-    for x, y in (200, 60), (120, 230): page.mouse.move(box['x'] + x, box['y'] + y, steps=8)
-    page.mouse.up()
+@pytest.fixture
+def pad(page):
+    "A new pad on the page, and a function that draws strokes on it; `ink()` is what was read last."
+    page.evaluate("""async () => {
+        document.getElementById("pad").replaceChildren();
+        (await import("./draw/pad.js")).createPad(document.getElementById("pad"), ink => { window.ink = ink; return read(ink) }) }""")
+    return page
+
+def answers(page, text):
     from playwright.sync_api import expect
-    expect(page.locator('.answer')).to_contain_text('7, ')
-    times = page.evaluate('''() => { const pen = document.querySelector(".paper").getContext("2d"), times = [];
-        for (let n = 0; n < 30; n++) { const start = performance.now(), rgba = pen.getImageData(0, 0, 280, 280).data;
-            const ink = new Uint8Array(280*280);
-            for (let i = 0; i < ink.length; i++) ink[i] = 255 - rgba[4*i];
-            read(ink); times.push(performance.now() - start); }
+    expect(page.locator('.answer')).to_have_text(re.compile(text))
+
+def stroke(page, *points):
+    box = page.locator('.paper').bounding_box()
+    page.mouse.move(box['x'] + points[0][0], box['y'] + points[0][1])
+    page.mouse.down()
+    for x, y in points[1:]: page.mouse.move(box['x'] + x, box['y'] + y, steps=8)
+    page.mouse.up()
+
+def inked(page, *point):
+    "Whether there is ink at a place, after the next frame."
+    page.evaluate('() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))')
+    return page.evaluate('([x, y]) => window.ink[y*280 + x] > 128', point)
+
+
+def test_drawn_on_the_page(pad):
+    "The pad and the reader together, as on the page; prints the time from stroke to probabilities."
+    stroke(pad, (80, 60), (200, 60), (120, 230))
+    answers(pad, '^7, ')
+    times = pad.evaluate('''() => { const times = [];
+        for (let n = 0; n < 30; n++) { const start = performance.now(); read(window.ink); times.push(performance.now() - start); }
         return times }''')
     print(f'from stroke to probabilities: {np.median(times):.1f} ms (median of {len(times)})')
-    page.get_by_role('button', name='Clear').click()
-    expect(page.locator('.answer')).to_have_text('Draw a digit')
+    pad.get_by_role('button', name='Clear').click()
+    answers(pad, 'Draw a digit')
+
+
+def test_a_click_is_a_dot_and_goes_back(pad):
+    stroke(pad, (80, 60), (200, 60), (120, 230))
+    stroke(pad, (240, 240))
+    assert inked(pad, 240, 240)
+    pad.keyboard.press('Control+z')
+    assert not inked(pad, 240, 240) and inked(pad, 120, 60)
+    answers(pad, '^7, ')
+    pad.keyboard.press('Control+z')
+    answers(pad, 'Draw a digit')
+
+
+def test_a_stroke_from_outside(pad):
+    "It is drawn from where it enters, and selects no text."
+    stroke(pad, (-5, 100), (250, 100))
+    assert inked(pad, 20, 100) and inked(pad, 240, 100)
+    assert pad.evaluate('String(getSelection())') == ''
+
+
+def test_a_second_finger_draws_nothing(pad):
+    box, devtools = pad.locator('.paper').bounding_box(), pad.context.new_cdp_session(pad)
+    def touch(kind, *points): devtools.send('Input.dispatchTouchEvent', dict(type=kind, touchPoints=[
+        dict(x=box['x'] + x, y=box['y'] + y, id=n) for n, (x, y) in enumerate(points)]))
+    touch('touchStart', (60, 60))
+    touch('touchStart', (60, 60), (220, 60))
+    for step in range(1, 9): touch('touchMove', (60, 60 + 20*step), (220, 60 + 20*step))
+    touch('touchEnd')
+    assert inked(pad, 60, 140) and not inked(pad, 140, 140) and not inked(pad, 220, 140)
+
+
+@pytest.mark.parametrize('strokes, text', [
+    ([[(140, 40), (140, 240)], [(40, 140), (240, 140)]], 'Looks most like a ., but is no digit I know'),
+    ([[(130, 130), (160, 130), (140, 160)]], 'Too small to read: draw larger')])
+def test_no_bar_says_otherwise(pad, strokes, text):
+    for points in strokes: stroke(pad, *points)
+    answers(pad, text)
+    assert pad.locator('tr.top').count() == 0 and pad.locator('table.refused').count() == 1
+
+
+def test_as_sharp_as_the_display(page):
+    sharp = page.context.browser.new_page(device_scale_factor=2)
+    sharp.goto(page.url)
+    sharp.evaluate("""async () => { const read = await (await import("./draw/read.js")).loadReader("./draw/pretrained.npz");
+        (await import("./draw/pad.js")).createPad(document.getElementById("pad"), read) }""")
+    stroke(sharp, (80, 60), (200, 60), (120, 230))
+    answers(sharp, '^7, ')
+    assert sharp.evaluate('document.querySelector(".paper").width') == 560
+    sharp.close()
+
+
+@pytest.mark.parametrize('source, text', [('"./draw/absent.npz"', 'absent.npz: 404'), ('new ArrayBuffer(100)', 'cut off')])
+def test_weights_that_are_missing_or_cut_off(page, source, text):
+    assert text in page.evaluate(f'async () => {{ try {{ await (await import("./draw/read.js")).loadReader({source}) }} catch (e) {{ return e.message }} }}')
 
 
 def test_size():

@@ -89,5 +89,5 @@ def test_it_can_be_drawn_with_the_keyboard(page):
 
 def test_what_is_no_digit_is_said(page):
     for x in range(30, 260, 25): draw(page, [(x, 30), (280 - x, 250)])
-    answers(page, 'Not a digit')
+    answers(page, 'Looks most like a [0-9], but is no digit I know')
     page.get_by_role('button', name='Clear').click()

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from sklearn.datasets import load_digits
 import mnist_nb
@@ -280,6 +280,18 @@ def test_nothing_vanishes():
     assert len(_text(_row(_tight(4), low, _tight(3)))) == 3 and _text(_row(_tight(4), low, _tight(3)))[::2] == '43'
     wide = np.asarray(Image.fromarray(_tight(0)).resize((150, 90)))
     assert _text(_row(_tight(4), wide, _tight(3))) == '403'
+
+
+def test_a_meter():
+    "White digits on black drums in a grey case, of any weight."
+    for weight in 0, 1, 2:
+        page = Image.new('L', (540, 180), 118)
+        pen = ImageDraw.Draw(page)
+        for n, digit in enumerate('58953'):
+            pen.rectangle([25 + 100*n, 25, 113 + 100*n, 155], 18)
+            pen.text((69 + 100*n, 90), digit, 235, ImageFont.load_default(90), 'mm', stroke_width=weight, stroke_fill=235)
+        found = predict(np.stack([f.image for f in find_digits(page)]))
+        assert ''.join(map(str, found.labels)) == '58953' and found.is_digit.all()
 
 
 def _touching(*digits):
