@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['ImageError', 'count_pages', 'read_image', 'closing', 'ink_is_dark', 'extract_ink', 'find_ink', 'fit_frame', 'Found',
-           'find_digit', 'normalize_digit', 'normalize_drawing', 'find_digits', 'make_photo']
+           'find_digit', 'normalize_digit', 'normalize_drawing', 'find_digits', 'find_drawn', 'make_photo']
 
 # %% ../nbs/20_handwriting.ipynb #096f9e09
 import os, re, warnings
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
@@ -514,18 +514,24 @@ def normalize_digit(
     return find_digit(image, **kwargs).image
 
 # %% ../nbs/20_handwriting.ipynb #normalize_drawing
+def _drawn(ink):
+    "A drawing from 0 to 1, its parts, and the numbers of those that are no specks; raises `ImageError` if there are none."
+    ink = np.asarray(ink, np.float32)/255
+    parts = _Parts(ink > .4)
+    if not parts.count: raise ImageError('nothing was drawn.')
+    return ink, parts, np.flatnonzero(parts.size > parts.size.max()/20)
+
+def _frame_drawn(ink, parts, numbers):
+    mask = np.isin(parts.label, np.asarray(numbers) + 1)
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    ink = ink*ndimage.binary_dilation(mask, iterations=max(1, min(ink.shape)//100))
+    return fit_frame(ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1])
+
 def normalize_drawing(
     ink:np.ndarray, # uint8, `(height, width)`: 0 for paper, 255 for ink
 )->np.ndarray: # float32 in [0, 1], `(28, 28)`
     "What was drawn on a pad as MNIST's makers would have made it; raises `ImageError` if nothing was."
-    ink = np.asarray(ink, np.float32)/255
-    label, n = ndimage.label(ink > .4, _TOUCHING)
-    if n == 0: raise ImageError('nothing was drawn.')
-    size = np.bincount(label.ravel())[1:]
-    mask = np.isin(label, np.flatnonzero(size > size.max()/20) + 1)
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    ink = ink*ndimage.binary_dilation(mask, iterations=max(1, min(ink.shape)//100))
-    return fit_frame(ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1])
+    return _frame_drawn(*_drawn(ink))
 
 # %% ../nbs/20_handwriting.ipynb #find_digits
 def _real(parts):
@@ -663,10 +669,10 @@ def _runs(pieces, usual):
             height = max(p.box[1] for p in run) - min(p.box[0] for p in run)
             yield first, stop, .15 + .2*pieces[first].crossed**2 + .3*(len({p.group for p in run}) - 1) + 3*max(0, .75 - height/usual)
 
-def _best_runs(ink, parts, pieces, usual, network):
-    "The runs of pieces that together are read best, and their frames."
+def _best_runs(pieces, usual, network, framed):
+    "The runs of pieces that together are read best, and what `framed` makes of their parts."
     runs = list(_runs(pieces, usual))
-    frames = [_framed(ink, parts, [k for p in pieces[first:stop] for k in p.numbers]) for first, stop, _ in runs]
+    frames = [framed([k for p in pieces[first:stop] for k in p.numbers]) for first, stop, _ in runs]
     read = predict(np.stack(frames), network)
     cost = np.logaddexp(0, (network.threshold - read.scores)/4) + 1 - read.probabilities.max(1) # no digit, or an unsure one
     best = {0: (0., [])} # for each number of pieces
@@ -685,7 +691,7 @@ def _found_in(line, signs, network, usual, ink, parts):
         between = [n for n in digits if start <= n < end]
         pieces = list(_pieces(after, parts, [line[n] for n in between], [cuts[n] for n in between]))
         if pieces:
-            for run, frame in _best_runs(ink, after, pieces, usual, network):
+            for run, frame in _best_runs(pieces, usual, network, partial(_framed, ink, after)):
                 yield [f(p.box[side] for p in run) for side, f in enumerate((min, max, min, max))], frame, ''
         if end < len(line): yield line[end][:4], np.zeros((28, 28), np.float32), signs[end]
 
@@ -707,6 +713,21 @@ def find_digits(
         signs = [_sign(group, line, usual, parts) for group in line]
         for (top, bottom, left, right), frame, sign in _found_in(line, signs, network or read_network(), usual, ink, parts):
             found.append(Found(frame, (top/height, left/width, bottom/height, right/width), sign))
+    return found
+
+# %% ../nbs/20_handwriting.ipynb #find_drawn
+def find_drawn(
+    ink:np.ndarray, # uint8, `(height, width)`: 0 for paper, 255 for ink
+    network=None, # What reads the strokes, see `predict`; default: the one that comes with the package
+)->list: # Of `Found`, from the left to the right
+    "The digits that were drawn on a pad side by side; raises `ImageError` if nothing was drawn."
+    ink, parts, numbers = _drawn(ink)
+    pieces = [_Piece(n, members, box, 0.) for n, (*box, members) in enumerate(sorted(_characters(parts, numbers), key=lambda group: group[2]))]
+    usual, (height, width) = max(p.box[1] - p.box[0] for p in pieces), ink.shape
+    found = []
+    for run, frame in _best_runs(pieces, usual, network or read_network(), partial(_frame_drawn, ink, parts)):
+        top, bottom, left, right = (f(p.box[side] for p in run) for side, f in enumerate((min, max, min, max)))
+        found.append(Found(frame, (top/height, left/width, bottom/height, right/width)))
     return found
 
 # %% ../nbs/20_handwriting.ipynb #make_photo

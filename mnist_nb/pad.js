@@ -5,7 +5,8 @@ const CSS = `
 .mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: inherit; margin-bottom: 24px; max-width: 100%; min-height: 340px; user-select: none; -webkit-user-select: none; }
 .mnist-pad canvas { border: 1px solid #767676; border-radius: 4px; display: block; background: #fff; }
 .mnist-pad .paper { width: 280px; max-width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair; }
-.mnist-pad .seen { width: 84px; height: 84px; image-rendering: pixelated; background: #000; }
+.mnist-pad .seen { width: 84px; height: auto; max-height: 84px; image-rendering: pixelated; background: #000; }
+.mnist-pad caption { caption-side: top; text-align: left; padding: 0; color: inherit; }
 .mnist-pad :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
 .mnist-pad button { font: inherit; padding: 4px 14px; margin: 8px 8px 0 0; border: 1px solid #767676; border-radius: 4px; background: none; color: inherit; cursor: pointer; }
 .mnist-pad .answer { font-size: 20px; font-weight: 600; margin: 0 0 8px; line-height: 1.4; min-height: 2.8em; width: 280px; max-width: 100%; }
@@ -27,7 +28,7 @@ function add(parent, tag, properties = {}) {
 }
 
 // Build the pad in `root`. `read(ink)` gets the drawing, SIDE × SIDE bytes, 0 for paper and 255 for ink, and what it
-// returns, or later passes to the returned `show`, is shown: {label, probabilities, image}, or {} for an empty page.
+// returns, or later passes to the returned `show`, is shown: for each digit {label, probabilities, image}, label null if it is none.
 export function createPad(root, read) {
   root.classList.add("mnist-pad");
   add(root, "style", { textContent: CSS });
@@ -42,9 +43,10 @@ export function createPad(root, read) {
   answer.setAttribute("role", "status");
   const seen = add(right, "canvas", { width: 28, height: 28, className: "seen" });
   seen.setAttribute("role", "img");
-  seen.setAttribute("aria-label", "The 28 by 28 pixels that the network sees");
+  seen.setAttribute("aria-label", "The 28 by 28 pixels of each digit that the network sees");
   const table = add(right, "table");
   table.setAttribute("aria-label", "Probability of each digit");
+  const caption = add(table, "caption");
   const rows = Array.from({ length: 10 }, (_, digit) => {
     const row = add(table, "tr");
     add(row, "th", { textContent: digit, scope: "row" });
@@ -95,22 +97,35 @@ export function createPad(root, read) {
     });
   }
 
-  function show({ label, probabilities, image }) {
-    const sure = probabilities ? Math.max(...probabilities) : 0;
-    const refused = probabilities && label === null;
-    const text = !probabilities ? "Draw a digit" : !refused ? `${label}, ${(100 * sure).toFixed(1)} % sure`
-      : isSmall() ? "Too small to read: draw larger" : `Looks most like a ${probabilities.indexOf(sure)}, but is no digit I know`;
+  function say(digits, sure) {
+    if (!digits.length) return "Draw a digit";
+    const text = digits.map(({ label }) => label ?? "?").join(""), least = Math.min(...sure);
+    if (!text.includes("?")) return `${text}, ${(100 * least).toFixed(1)} % sure`;
+    if (isSmall()) return "Too small to read: draw larger";
+    if (digits.length > 1) return `${text}: what is ? is no digit I know`;
+    return `Looks most like a ${digits[0].probabilities.indexOf(least)}, but is no digit I know`;
+  }
+
+  function show(digits) {
+    const sure = digits.map(({ probabilities }) => Math.max(...probabilities)), text = say(digits, sure);
     if (answer.textContent !== text) answer.textContent = text; // so that it is not announced twice
-    table.className = refused ? "refused" : ""; // no bar says otherwise
+    const refused = digits.findIndex(({ label }) => label === null), picked = refused >= 0 ? refused : sure.indexOf(Math.min(...sure));
+    table.className = refused >= 0 ? "refused" : ""; // no bar says otherwise
+    caption.textContent = digits.length > 1 ? `of the ${picked + 1}${["st", "nd", "rd"][picked] ?? "th"}, the least sure` : "\u00a0";
     rows.forEach(({ row, bar, share }, digit) => {
-      const p = probabilities ? probabilities[digit] : 0;
-      row.className = p && p === sure && !refused ? "top" : "";
+      const p = digits[picked]?.probabilities[digit] ?? 0;
+      row.className = p && p === sure[picked] && refused < 0 ? "top" : "";
       bar.style.width = `${100 * p}%`;
-      share.textContent = probabilities ? `${(100 * p).toFixed(1)} %` : "";
+      share.textContent = digits.length ? `${(100 * p).toFixed(1)} %` : "";
     });
-    const view = seen.getContext("2d"), pixels = view.createImageData(28, 28);
-    for (let i = 0; i < 784; i++) pixels.data.set([0, 1, 2].map(() => (image ? image[i] : 0)).concat(255), 4 * i);
-    view.putImageData(pixels, 0, 0);
+    seen.width = 28 * Math.max(1, digits.length);
+    seen.style.width = `${Math.min(84 * Math.max(1, digits.length), 252)}px`;
+    const view = seen.getContext("2d");
+    digits.forEach(({ image }, n) => {
+      const pixels = view.createImageData(28, 28);
+      for (let i = 0; i < 784; i++) pixels.data.set([image[i], image[i], image[i], 255], 4 * i);
+      view.putImageData(pixels, 28 * n, 0);
+    });
   }
 
   const place = (event) => {
@@ -169,7 +184,7 @@ export function createPad(root, read) {
   undo.addEventListener("click", back);
   clear.addEventListener("click", () => ((strokes.length = 0), changed()));
   draw();
-  show({});
+  show([]);
   return show;
 }
 

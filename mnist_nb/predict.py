@@ -19,7 +19,7 @@ import numpy as np
 from fastcore.script import call_parse
 from PIL import Image
 from .files import DataError, read_weights, replacing, until_closed
-from .handwriting import _name, ImageError, count_pages, find_digit, find_digits, fit_frame, normalize_drawing, read_image
+from .handwriting import _name, ImageError, count_pages, find_digit, find_digits, find_drawn, fit_frame, normalize_drawing, read_image
 from .network import _PACKAGE, _read_arrays, DIGIT_NAMES, Network, NetworkError, Predictions, predict, read_network, residual
 
 _all_ = ['Network', 'NetworkError', 'Predictions', 'predict', 'read_network']
@@ -342,28 +342,28 @@ def mnist_predict(
 # %% ../nbs/21_predict.ipynb #drawing_pad
 def drawing_pad(
     network:Network=None, # Default: the one that comes with the package
-): # A widget with `label` (None if it is no digit), `probabilities` `(10,)` and `image` `(28, 28)`
-    "A pad for JupyterLab to draw a digit on, which is read while it is drawn."
+): # A widget with `text` ('?' for what is no digit), and for one digit `label` (None if it is none), `probabilities` `(10,)` and `image` `(28, 28)`
+    "A pad for JupyterLab to draw digits on, which are read while they are drawn."
     try: import anywidget, traitlets
     except ImportError: raise ImportError("the pad needs anywidget. Install it: pip install 'mnist_nb[pad]'") from None
 
     class Pad(anywidget.AnyWidget):
         _esm = _PACKAGE/'pad.js'
         ink = traitlets.Any(b'').tag(sync=True) # The drawing, a byte a pixel, as many rows as columns
-        result = traitlets.Dict().tag(sync=True) # What the browser shows
-        label, probabilities, image = None, None, None
+        result = traitlets.List().tag(sync=True) # What the browser shows of each digit
+        text, label, probabilities, image = '', None, None, None
 
         @traitlets.observe('ink')
         def _read(self, change):
             ink = np.frombuffer(self.ink, np.uint8)
             side = int(len(ink)**.5)
-            self.label = self.probabilities = self.image = None
-            try: self.image = normalize_drawing(ink.reshape(side, side))
-            except ImageError: self.result = {}
-            else:
-                p = predict(self.image[None], network)
-                self.label, self.probabilities = int(p.labels[0]) if p.is_digit[0] else None, p.probabilities[0]
-                self.result = dict(label=self.label, probabilities=self.probabilities.tolist(),
-                                   image=(self.image*255).round().astype(int).ravel().tolist())
+            try: images = np.stack([found.image for found in find_drawn(ink.reshape(side, side), network)])
+            except ImageError: images = np.zeros((0, 28, 28), np.float32)
+            p = predict(images, network)
+            labels = [int(label) if good else None for label, good in zip(p.labels, p.is_digit)]
+            self.text = ''.join('?' if label is None else str(label) for label in labels)
+            self.label, self.probabilities, self.image = (labels[0], p.probabilities[0], images[0]) if len(images) == 1 else (None, None, None)
+            self.result = [dict(label=label, probabilities=q.tolist(), image=(image*255).round().astype(int).ravel().tolist())
+                           for label, q, image in zip(labels, p.probabilities, images)]
 
     return Pad()

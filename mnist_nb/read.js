@@ -36,25 +36,45 @@ function half(bits) {
 
 // --- handwriting: from a drawing to MNIST's form -------------------------------------------------------------------
 
-// The mask of what is the digit: components above a twentieth of the largest.
-function digitMask(ink, side) {
-  const label = new Int32Array(ink.length), sizes = [0], stack = [];
+// What hangs together in a drawing: the number of each pixel's part, from 1 on, and the parts that are no specks, boxes without their ends.
+function findParts(ink, side) {
+  const label = new Int32Array(ink.length), parts = [], stack = [];
   for (let start = 0; start < label.length; start++) {
     if (label[start] || !(ink[start] > 0.4)) continue;
-    const n = sizes.length;
-    sizes.push(0); stack.push(start); label[start] = n;
+    const part = { n: parts.length + 1, size: 0, top: side, bottom: 0, left: side, right: 0 };
+    parts.push(part); stack.push(start); label[start] = part.n;
     while (stack.length) {
       const p = stack.pop(), row = Math.floor(p / side), column = p % side;
-      sizes[n]++;
+      part.size++;
+      [part.top, part.bottom, part.left, part.right] = [Math.min(part.top, row), Math.max(part.bottom, row + 1), Math.min(part.left, column), Math.max(part.right, column + 1)];
       for (let r = Math.max(0, row - 1); r <= Math.min(side - 1, row + 1); r++)
         for (let c = Math.max(0, column - 1); c <= Math.min(side - 1, column + 1); c++) {
           const q = r * side + c;
-          if (!label[q] && ink[q] > 0.4) { label[q] = n; stack.push(q); }
+          if (!label[q] && ink[q] > 0.4) { label[q] = part.n; stack.push(q); }
         }
     }
   }
-  const limit = Math.max(...sizes) / 20;
-  return Uint8Array.from(label, (n) => (n && sizes[n] > limit ? 1 : 0));
+  const limit = Math.max(...parts.map((part) => part.size)) / 20;
+  return { label, parts: parts.filter((part) => part.size > limit) };
+}
+
+const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+const around = (parts) => ({
+  top: Math.min(...parts.map((p) => p.top)), bottom: Math.max(...parts.map((p) => p.bottom)),
+  left: Math.min(...parts.map((p) => p.left)), right: Math.max(...parts.map((p) => p.right)) });
+
+// Parts in characters: what shares its columns, from the left to the right.
+function findCharacters(parts) {
+  const groups = [];
+  for (const part of [...parts].sort((a, b) => a.left - b.left)) {
+    const group = groups.find((g) =>
+      Math.min(g.right, part.right) - Math.max(g.left, part.left) > 0.5 * Math.min(g.right - g.left, part.right - part.left) &&
+      Math.max(g.top, part.top) - Math.min(g.bottom, part.bottom) < 0.25 * Math.max(g.bottom - g.top, part.bottom - part.top));
+    if (group) Object.assign(group, around([group, part]), { parts: [...group.parts, part] });
+    else groups.push({ ...around([part]), parts: [part] });
+  }
+  return groups.sort((a, b) => a.left - b.left);
 }
 
 function dilate(mask, columns) {
@@ -94,21 +114,15 @@ function between(image, row, column) {
   return (1 - down) * ((1 - right) * at(top, left) + right * at(top, left + 1)) + down * ((1 - right) * at(top + 1, left) + right * at(top + 1, left + 1));
 }
 
-// A drawing, side × side bytes from 0 (paper) to 255 (ink), as MNIST's makers would have made it; null if it is empty.
-export function normalizeDigit(drawing) {
-  const side = Math.round(Math.sqrt(drawing.length)), ink = Float32Array.from(drawing, (byte) => byte / 255);
-  const mask = digitMask(ink, side);
-  let [top, bottom, left, right] = [side, -1, side, -1];
-  for (let p = 0; p < mask.length; p++) if (mask[p]) {
-    const row = Math.floor(p / side), column = p % side;
-    [top, bottom, left, right] = [Math.min(top, row), row, Math.min(left, column), Math.max(right, column)];
-  }
-  if (bottom < 0) return null;
-  const [rows, columns] = [bottom - top + 1, right - left + 1], pixel = (_, p) => (top + Math.floor(p / columns)) * side + left + (p % columns);
+// Some parts of a drawing as MNIST's makers would have made them.
+function frameOf(ink, side, label, parts) {
+  const numbers = new Set(parts.map((part) => part.n)), mask = label.map((n) => (numbers.has(n) ? 1 : 0));
+  const { top, bottom, left, right } = around(parts);
+  const [rows, columns] = [bottom - top, right - left], pixel = (_, p) => (top + Math.floor(p / columns)) * side + left + (p % columns);
   const places = Int32Array.from({ length: rows * columns }, pixel);
-  let around = Uint8Array.from(places, (p) => mask[p]);
-  for (let n = Math.max(1, Math.floor(side / 100)); n > 0; n--) around = dilate(around, columns);
-  const cut = Float32Array.from(places, (p, i) => ink[p] * around[i]);
+  let near = Uint8Array.from(places, (p) => mask[p]);
+  for (let n = Math.max(1, Math.floor(side / 100)); n > 0; n--) near = dilate(near, columns);
+  const cut = Float32Array.from(places, (p, i) => ink[p] * near[i]);
   const scale = 20 / Math.max(rows, columns), round = (x) => { const r = Math.round(x); return r - x === 0.5 && r % 2 ? r - 1 : r; }; // to even, as Python does
   const [height, width] = [rows, columns].map((n) => Math.max(1, round(n * scale)));
   const small = resize(cut, rows, columns, height, width).map((v) => Math.max(v, 0)), most = small.reduce((a, b) => Math.max(a, b), 0);
@@ -162,16 +176,14 @@ function directionFeatures(image) {
   return features;
 }
 
-// Load the network at `url` (or take its bytes) and return the function that reads a drawing.
+// Load the network at an address (or take its bytes) and return the function that reads a drawing.
 export async function loadReader(source) {
   const response = source instanceof ArrayBuffer ? null : await fetch(source);
   if (response && !response.ok) throw new Error(`${source}: ${response.status} ${response.statusText}`.trim());
   const buffer = response ? await response.arrayBuffer() : source;
   const network = parseNpz(buffer), hidden = network.hidden_bias.length, parts = network.components.length / network.mean.length;
   if (!network.rescale[0] || !network.deskew[0] || !network.directions[0] || network.activation !== "squared_relu") throw new Error("this page reads networks of the recipe best only");
-  return (drawing) => {
-    const image = normalizeDigit(drawing);
-    if (!image) return {};
+  function readFrame(image) {
     const inputs = directionFeatures(warp(image)), units = Float32Array.from(network.hidden_bias), logits = Float32Array.from(network.logits_bias);
     inputs.forEach((v, i) => { if (v) for (let h = 0, w = i * hidden; h < hidden; h++, w++) units[h] += v * network.hidden_kernel[w]; });
     let evidence = 0;
@@ -190,5 +202,25 @@ export async function loadReader(source) {
     const score = energy - network.residual_weight[0] * Math.hypot(...residual) + Math.min(evidence, 4);
     const probabilities = Array.from(logits, (z) => Math.exp(z - energy));
     return { label: score >= network.threshold[0] ? logits.indexOf(top) : null, best: logits.indexOf(top), score, probabilities, image: Array.from(image, (v) => Math.round(v * 255)) };
+  }
+  // The runs of neighbouring characters that together are read best, as in Python's find_drawn.
+  function readRuns(pieces, framed) {
+    const tall = Math.max(...pieces.map((p) => p.bottom - p.top)), best = [{ cost: 0, read: [] }];
+    for (let first = 0; first < pieces.length; first++)
+      for (let stop = first + 1; stop <= pieces.length; stop++) {
+        const run = pieces.slice(first, stop), box = around(run), last = run.at(-1);
+        if (run.length > 1 && (last.left - around(run.slice(0, -1)).right > 0.12 * tall || box.right - box.left > 1.4 * tall)) break;
+        const read = readFrame(framed(run.flatMap((p) => p.parts)));
+        const cost = best[first].cost + softplus((network.threshold[0] - read.score) / 4) + 1 - Math.max(...read.probabilities)
+          + 0.15 + 0.3 * (run.length - 1) + 3 * Math.max(0, 0.75 - (box.bottom - box.top) / tall);
+        if (!best[stop] || cost < best[stop].cost) best[stop] = { cost, read: [...best[first].read, read] };
+      }
+    return best[pieces.length].read;
+  }
+  // What was drawn, side × side bytes from 0 (paper) to 255 (ink): a reading for each digit, from the left to the right.
+  return (drawing) => {
+    const side = Math.round(Math.sqrt(drawing.length)), ink = Float32Array.from(drawing, (byte) => byte / 255);
+    const { label, parts } = findParts(ink, side);
+    return parts.length ? readRuns(findCharacters(parts), (some) => frameOf(ink, side, label, some)) : [];
   };
 }

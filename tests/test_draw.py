@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from conftest import REPOSITORY, chromium
 from mnist_nb.data import load_mnist
-from mnist_nb.handwriting import normalize_drawing
+from mnist_nb.handwriting import find_drawn
 from mnist_nb.predict import predict
 
 pytestmark = [pytest.mark.skipif(not chromium, reason='there is no Chromium on the PATH'),
@@ -57,20 +57,37 @@ def drawings():
         yield np.asarray(page)
 
 
-def test_same_probabilities(page):
-    images = list(drawings())
-    python = predict(np.stack([normalize_drawing(image) for image in images]))
+def pairs():
+    "Two test digits side by side, apart or nearly touching: uint8 `(n, 280, 280)`."
+    random, digits = np.random.default_rng(1), load_mnist('sample').test.images
+    for two in digits[random.choice(len(digits), (40, 2), replace=False)]:
+        page, left = np.zeros((280, 280), np.uint8), 10
+        for digit in two:
+            digit = digit[:, digit.any(0)]
+            large = Image.fromarray((digit*255).astype(np.uint8)).resize((min(120, digit.shape[1]*6), 168), Image.Resampling.BICUBIC)
+            page[50:218, left:left + large.width] = np.asarray(large)
+            left += large.width + int(random.integers(4, 25))
+        yield page
+
+
+@pytest.mark.parametrize('make', [drawings, pairs])
+def test_same_as_python(page, make):
+    "The same digits, with the same probabilities."
+    images = list(make())
     answers = [page.evaluate('drawing => read(Uint8Array.from(atob(drawing), c => c.charCodeAt(0)))', b64encode(image.tobytes()).decode()) for image in images]
-    apart = np.abs(python.probabilities - [a['probabilities'] for a in answers]).max(1)
-    same = python.labels == [a['best'] for a in answers]
-    print(f'{len(images)} drawings: same label {same.mean():.1%}, probabilities within 0.02 {(apart < .02).mean():.1%}, '
-          f'largest difference {apart.max():.4f}, same verdict {np.mean(python.is_digit == [a["label"] is not None for a in answers]):.1%}')
-    assert same.mean() >= .995 and (apart < .02).mean() >= .99
-    assert np.mean(python.is_digit == [a['label'] is not None for a in answers]) >= .99
+    python = [predict(np.stack([found.image for found in find_drawn(image)])) for image in images]
+    alike = [(p, a) for p, a in zip(python, answers) if len(p.labels) == len(a)]
+    apart = np.array([np.abs(p.probabilities - [d['probabilities'] for d in a]).max() for p, a in alike])
+    same = np.mean([p.labels.tolist() == [d['best'] for d in a] for p, a in alike])
+    verdict = np.mean([p.is_digit.tolist() == [d['label'] is not None for d in a] for p, a in alike])
+    print(f'{len(images)} drawings: as many digits {len(alike)/len(images):.1%}, same labels {same:.1%}, probabilities within 0.02 '
+          f'{(apart < .02).mean():.1%}, largest difference {apart.max():.4f}, same verdict {verdict:.1%}')
+    assert len(alike) >= .99*len(images) and same >= .995 and (apart < .02).mean() >= .99 and verdict >= .99
+    assert np.mean([len(a) for a in answers]) > (1.9 if make is pairs else .99)
 
 
 def test_empty_page(page):
-    assert page.evaluate('read(new Uint8Array(280*280))') == {}
+    assert page.evaluate('read(new Uint8Array(280*280))') == []
 
 
 @pytest.fixture
@@ -108,6 +125,15 @@ def test_drawn_on_the_page(pad):
     print(f'from stroke to probabilities: {np.median(times):.1f} ms (median of {len(times)})')
     pad.get_by_role('button', name='Clear').click()
     answers(pad, 'Draw a digit')
+
+
+def test_several_digits(pad):
+    stroke(pad, (30, 60), (30, 140), (90, 140))
+    stroke(pad, (100, 60), (100, 220))
+    answers(pad, '^4, ')
+    stroke(pad, (150, 100), (200, 70), (240, 110), (150, 220), (250, 220))
+    answers(pad, r'^42, [\d.]+ % sure$')
+    assert pad.evaluate('document.querySelector(".seen").width') == 56 and 'the least sure' in pad.locator('caption').inner_text()
 
 
 def test_a_click_is_a_dot_and_goes_back(pad):
