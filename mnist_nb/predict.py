@@ -7,9 +7,10 @@ __all__ = ['fit_score', 'mnist_pretrained', 'KerasNetwork', 'read_file', 'mnist_
            'NetworkError', 'Predictions', 'predict', 'read_network']
 
 # %% ../nbs/21_predict.ipynb #7897ceda
-import glob, hashlib, multiprocessing, os, signal, sys, zipfile
+import glob, hashlib, multiprocessing, os, signal, sys, threading, zipfile
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from io import BytesIO
 from json import dumps
@@ -298,6 +299,21 @@ def _predict_csv(source, out, network):
     write_submission(out, predict(images, network).labels)
     print(f'{source}: {len(images):,} images read, labels written to {out}')
 
+@contextmanager
+def _interruptible():
+    "A check that raises `KeyboardInterrupt` after a Ctrl-C that Python lost, as in the callback of a weak reference."
+    def interrupt(*_):
+        asked.append(True)
+        raise KeyboardInterrupt
+    def check():
+        if asked: raise KeyboardInterrupt
+    asked, usual = [], signal.default_int_handler
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is usual
+    if ours: signal.signal(signal.SIGINT, interrupt)
+    try: yield check
+    finally:
+        if ours: signal.signal(signal.SIGINT, usual)
+
 def _draw(path, names, line, json, network):
     "What `--show` does."
     if len(names) != 1 or json or names[0] == '-': sys.exit('error: --show draws one picture: name one file, without --json.')
@@ -329,9 +345,10 @@ def mnist_predict(
     names, failed = list(_files(files)), False
     if jobs is not None and jobs < 1: sys.exit(f'error: --jobs {jobs}: at least 1 is needed.')
     if show: return _draw(show, names, line, json, network)
-    with until_closed():
+    with until_closed(), _interruptible() as check:
         try:
             for name, answers in _with_bar(_all_answers(names, line, network, jobs), len(names)):
+                check()
                 for called, text, result in answers:
                     failed |= 'error' in result
                     text = dumps(dict(file=_name(name), **result)) if json else f'{called}: {text}'
