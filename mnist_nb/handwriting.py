@@ -47,7 +47,8 @@ def _from_array(a):
         try: a = a.astype(np.float32)
         except (TypeError, ValueError) as e: raise ImageError(f'an array of {a.dtype} is not a picture.') from e
         if not np.isfinite(a).all(): raise ImageError('the array holds numbers that are not finite.')
-        low, span = min(0, a.min()), a.max() - min(0, a.min())
+        low = min(0, a.min())
+        span = a.max() - low
         full = next((full for full in (1, 255, 65_535) if span <= full), span) # what white is in this array
         if is_float and 1 < span <= 4: full = span # from -1 to 1, standardized, or a little beyond 1 from resampling
         a = np.round((a - low)*(255/full)).astype(np.uint8)
@@ -178,7 +179,7 @@ def _grown(mask, rows=1, columns=1):
 def _edge(a): return np.concatenate([a[0], a[-1], a[:, 0], a[:, -1]])
 
 def _filled(mask):
-    "A mask without holes."
+    "A mask without holes, as `binary_fill_holes` makes it; in one pass."
     label, _ = ndimage.label(~mask)
     return ~np.isin(label, np.setdiff1d(_edge(label), [0]))
 
@@ -208,7 +209,7 @@ def _is_sheet(small):
     box = ndimage.find_objects(sheet.astype(int))[0]
     return sheet[box].size > .52*small.size and sheet[box].mean() > .7 and light[sheet].mean() > .75
 
-def _thickness(mask, step=1): return step*ndimage.distance_transform_edt(np.pad(mask[::step, ::step], 1)).max()
+def _thickness(mask): return ndimage.distance_transform_edt(np.pad(mask, 1)).max()
 
 def ink_is_dark(
     grey:np.ndarray, # float32 in [0, 1], `(height, width)`
@@ -232,7 +233,10 @@ def ink_is_dark(
     paper = np.average((small > near)[around], weights=middle[around]) - .5 if around.any() else 0
     dark, light = two_tone & (small < level), two_tone & (small >= level)
     few, many = sorted([dark.sum(), light.sum()])
-    thin = np.subtract(*(thick := (_thickness(light), _thickness(dark))))/sum(thick) if few > .1*many else 0
+    thin = 0
+    if few > .1*many:
+        light, dark = _thickness(light), _thickness(dark)
+        thin = (light - dark)/(light + dark)
     border = 0 if edge < .04 else (1.2 if edge < .5 else .8)*(edge - .5)
     return bool(paper + .5*thin + border + .8*((small > (bottom + top)/2).mean() - .5) > 0)
 
@@ -383,6 +387,11 @@ class _Parts:
         touches = (self.box[:, ::2] == 0).any(1) | (self.box[:, 1] == h) | (self.box[:, 3] == w)
         return touches & (self._pixels(middle) < .1*self.size)
 
+def _around(boxes):
+    "The box around some boxes."
+    top, bottom, left, right = np.transpose(boxes)
+    return top.min(), bottom.max(), left.min(), right.max()
+
 # %% ../nbs/20_handwriting.ipynb #frames
 def _without_frames(parts):
     "Take out what encloses other ink, and what lies flat on the picture's edge."
@@ -441,7 +450,7 @@ def _main_digit(parts, shape):
     def fits(n): return n not in numbers and parts.size[n] > parts.size[main]/40 and (tight or parts.at_edge[n] <= parts.at_edge[main])
     while more := [n for n in range(parts.count) if fits(n) and _belongs(parts, n, box)]:
         numbers += more
-        box = [f(parts.box[numbers, k]) for k, f in enumerate((min, max, min, max))]
+        box = _around(parts.box[numbers])
     others = np.setdiff1d(np.flatnonzero((parts.length > .3*parts.length[main]) & ~parts.at_edge), numbers)
     if len(others) > 60 or len(numbers) > 12: raise ImageError('no ink stands out from the grain of the paper.')
     beside = [n for n in others if abs(np.log((box[1] - box[0])/parts.height[n])) < .5 and max(parts.box[n, 2] - box[3], box[2] - parts.box[n, 3]) > .2*(box[1] - box[0])
@@ -493,6 +502,11 @@ class Found(NamedTuple):
     box:tuple # Top, left, bottom and right, as shares of the picture's height and width
     sign:str='' # '.', ',', '-', '/' or ':', and '?' for what is too small to be a digit; '' for what may be one
 
+def _shares(box, shape):
+    "A box, as `Found` has it."
+    (top, bottom, left, right), (height, width) = box, shape
+    return top/height, left/width, bottom/height, right/width
+
 def find_digit(
     image, # A file, a Pillow image, or an array, see `read_image`; one digit in it
     largest:int=400, # Height and width are reduced to this many pixels
@@ -502,9 +516,7 @@ def find_digit(
     with _naming(image):
         ink, parts = find_ink(read_image(image, largest, **kwargs))
         numbers = _main_digit(parts, ink.shape)
-        top, bottom, left, right = (f(parts.box[numbers, side]) for side, f in enumerate((min, max, min, max)))
-        height, width = ink.shape
-        return Found(_framed(ink, parts, numbers), (top/height, left/width, bottom/height, right/width))
+        return Found(_framed(ink, parts, numbers), _shares(_around(parts.box[numbers]), ink.shape))
 
 def normalize_digit(
     image, # A file, a Pillow image, or an array, see `read_image`; one digit in it
@@ -584,7 +596,8 @@ def _sign(group, line, usual, parts):
     "Which sign a character is, beside the digits of its line: '' if none, '?' if it is too small to be a digit, but no sign either."
     top, bottom, left, right, numbers = group
     height, width, middle = (bottom - top)/usual, (right - left)/usual, (top + bottom)/2
-    tall, unknown = [g for g in line if g[1] - g[0] > .6*usual], '?' if max(height, width) < .22 else ''
+    tall = [g for g in line if g[1] - g[0] > .6*usual]
+    unknown = '?' if max(height, width) < .22 else ''
     if not tall: return unknown
     above, base = min(tall, key=lambda g: abs(g[2] + g[3] - left - right))[:2]
     if len(numbers) == 2 and width < .25 and max(parts.height[numbers]) < .22*usual and above + .1*usual < top < base - .35*usual: return ':'
@@ -650,8 +663,7 @@ def _pieces(parts, whole, groups, cuts):
             row, column = np.argwhere((parts.label[box] == k + 1) & own).mean(0).astype(int)
             pieces.setdefault(sum(way[row] <= column for way, _ in ways), []).append(k)
         for place in sorted(pieces):
-            b = parts.box[pieces[place]]
-            yield _Piece(n, pieces[place], (b[:, 0].min(), b[:, 1].max(), b[:, 2].min(), b[:, 3].max()), ways[place - 1][1] if place else 0.)
+            yield _Piece(n, pieces[place], _around(parts.box[pieces[place]]), ways[place - 1][1] if place else 0.)
 
 # %% ../nbs/20_handwriting.ipynb #best_runs
 def _runs(pieces, usual):
@@ -692,7 +704,7 @@ def _found_in(line, signs, network, usual, ink, parts):
         pieces = list(_pieces(after, parts, [line[n] for n in between], [cuts[n] for n in between]))
         if pieces:
             for run, frame in _best_runs(pieces, usual, network, partial(_framed, ink, after)):
-                yield [f(p.box[side] for p in run) for side, f in enumerate((min, max, min, max))], frame, ''
+                yield _around([p.box for p in run]), frame, ''
         if end < len(line): yield line[end][:4], np.zeros((28, 28), np.float32), signs[end]
 
 def find_digits(
@@ -703,7 +715,6 @@ def find_digits(
     "The digits and signs of a picture; raises `ImageError` if there are none."
     with _naming(image):
         ink, parts = find_ink(read_image(image, **kwargs))
-        height, width = ink.shape
         groups = _characters(parts, _real(parts))
         if not groups: raise ImageError('there are only specks and shadows in the picture.')
     heights = np.array([bottom - top for top, bottom, *_ in groups])
@@ -711,8 +722,8 @@ def find_digits(
     for line in _in_lines(groups, usual):
         line = _with_colons(line, usual)
         signs = [_sign(group, line, usual, parts) for group in line]
-        for (top, bottom, left, right), frame, sign in _found_in(line, signs, network or read_network(), usual, ink, parts):
-            found.append(Found(frame, (top/height, left/width, bottom/height, right/width), sign))
+        for box, frame, sign in _found_in(line, signs, network or read_network(), usual, ink, parts):
+            found.append(Found(frame, _shares(box, ink.shape), sign))
     return found
 
 # %% ../nbs/20_handwriting.ipynb #find_drawn
@@ -723,12 +734,9 @@ def find_drawn(
     "The digits that were drawn on a pad side by side; raises `ImageError` if nothing was drawn."
     ink, parts, numbers = _drawn(ink)
     pieces = [_Piece(n, members, box, 0.) for n, (*box, members) in enumerate(sorted(_characters(parts, numbers), key=lambda group: group[2]))]
-    usual, (height, width) = max(p.box[1] - p.box[0] for p in pieces), ink.shape
-    found = []
-    for run, frame in _best_runs(pieces, usual, network or read_network(), partial(_frame_drawn, ink, parts)):
-        top, bottom, left, right = (f(p.box[side] for p in run) for side, f in enumerate((min, max, min, max)))
-        found.append(Found(frame, (top/height, left/width, bottom/height, right/width)))
-    return found
+    usual = max(p.box[1] - p.box[0] for p in pieces)
+    runs = _best_runs(pieces, usual, network or read_network(), partial(_frame_drawn, ink, parts))
+    return [Found(frame, _shares(_around([p.box for p in run]), ink.shape)) for run, frame in runs]
 
 # %% ../nbs/20_handwriting.ipynb #make_photo
 def make_photo(

@@ -1,4 +1,4 @@
-// A pad to draw a digit on: canvas, undo, clear, the 28 × 28 image and ten bars. Who makes it says what a drawing means.
+// A pad to draw digits on: canvas, undo, clear, the 28 × 28 image of each and ten bars. Who makes it says what a drawing means.
 const SIDE = 280, PEN = 20, STEP = 10, SMALL = 4 * PEN; // SMALL: what is not larger is hardly more than blots of the pen
 
 const CSS = `
@@ -36,7 +36,7 @@ export function createPad(root, read) {
   const fine = Math.min(3, Math.max(1, Math.ceil(window.devicePixelRatio || 1))); // as sharp as the display
   const paper = add(left, "canvas", { width: SIDE * fine, height: SIDE * fine, className: "paper", tabIndex: 0 });
   paper.setAttribute("role", "img");
-  paper.setAttribute("aria-label", "Pad to draw a digit on. With a keyboard: arrow keys move the pen, space sets it down and lifts it, Control and Z takes the last stroke back.");
+  paper.setAttribute("aria-label", "Pad to draw digits on. With a keyboard: arrow keys move the pen, space sets it down and lifts it, Control and Z takes the last stroke back.");
   const undo = add(left, "button", { type: "button", textContent: "Undo" });
   const clear = add(left, "button", { type: "button", textContent: "Clear" });
   const answer = add(right, "p", { className: "answer" });
@@ -111,7 +111,7 @@ export function createPad(root, read) {
     if (answer.textContent !== text) answer.textContent = text; // so that it is not announced twice
     const refused = digits.findIndex(({ label }) => label === null), picked = refused >= 0 ? refused : sure.indexOf(Math.min(...sure));
     table.className = refused >= 0 ? "refused" : ""; // no bar says otherwise
-    caption.textContent = digits.length > 1 ? `of the ${picked + 1}${["st", "nd", "rd"][picked] ?? "th"}, the least sure` : "\u00a0";
+    caption.textContent = digits.length > 1 ? `of the ${picked + 1}${["st", "nd", "rd"][picked] ?? "th"}${refused < 0 ? ", the least sure" : ""}` : "\u00a0";
     rows.forEach(({ row, bar, share }, digit) => {
       const p = digits[picked]?.probabilities[digit] ?? 0;
       row.className = p && p === sure[picked] && refused < 0 ? "top" : "";

@@ -20,7 +20,7 @@ import numpy as np
 from fastcore.script import call_parse
 from PIL import Image
 from .files import DataError, read_weights, replacing, until_closed
-from .handwriting import _name, ImageError, count_pages, find_digit, find_digits, find_drawn, fit_frame, normalize_drawing, read_image
+from .handwriting import _name, ImageError, count_pages, find_digit, find_digits, find_drawn, fit_frame, read_image
 from .network import _PACKAGE, _read_arrays, DIGIT_NAMES, Network, NetworkError, Predictions, predict, read_network, residual
 
 _all_ = ['Network', 'NetworkError', 'Predictions', 'predict', 'read_network']

@@ -92,10 +92,11 @@ def test_empty_page(page):
 
 @pytest.fixture
 def pad(page):
-    "A new pad on the page, and a function that draws strokes on it; `ink()` is what was read last."
+    "A new pad on the page; `window.ink` is what was read last."
     page.evaluate("""async () => {
-        document.getElementById("pad").replaceChildren();
-        (await import("./draw/pad.js")).createPad(document.getElementById("pad"), ink => { window.ink = ink; return read(ink) }) }""")
+        const root = Object.assign(document.createElement("div"), { id: "pad" });
+        document.getElementById("pad").replaceWith(root);
+        (await import("./draw/pad.js")).createPad(root, ink => { window.ink = ink; return read(ink) }) }""")
     return page
 
 def answers(page, text):
@@ -116,13 +117,13 @@ def inked(page, *point):
 
 
 def test_drawn_on_the_page(pad):
-    "The pad and the reader together, as on the page; prints the time from stroke to probabilities."
+    "The pad and the reader together, as on the page; prints how long a drawing is read."
     stroke(pad, (80, 60), (200, 60), (120, 230))
     answers(pad, '^7, ')
     times = pad.evaluate('''() => { const times = [];
         for (let n = 0; n < 30; n++) { const start = performance.now(); read(window.ink); times.push(performance.now() - start); }
         return times }''')
-    print(f'from stroke to probabilities: {np.median(times):.1f} ms (median of {len(times)})')
+    print(f'a drawing is read in {np.median(times):.1f} ms (median of {len(times)})')
     pad.get_by_role('button', name='Clear').click()
     answers(pad, 'Draw a digit')
 

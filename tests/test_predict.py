@@ -1,5 +1,5 @@
 "The command that reads digits: every picture gets an answer or a reason, whatever it is."
-import base64, io, json, os
+import base64, io, json, os, signal
 from pathlib import Path
 import numpy as np
 import pytest
@@ -238,7 +238,8 @@ def test_one_drawing_one_answer(tmp_path):
     turned.save(tmp_path/'turned.tif', exif=exif)
     margin = np.zeros((180, 180, 2), np.uint8)
     margin[30:150, 30:150] = np.stack([grey, np.full_like(grey, 255)], 2)
-    for form in (grey, grey/255., grey.astype(np.float32), grey/127.5 - 1, grey/80. - .4, grey/245. - .02, grey.astype(np.uint16)*257, tmp_path/'16.png', tmp_path/'turned.tif',
+    for form in (grey, grey/255., grey.astype(np.float32), grey/127.5 - 1, grey/80. - .4, grey/245. - .02,
+                 grey.astype(np.uint16)*257, tmp_path/'16.png', tmp_path/'turned.tif',
                  Image.merge('LA', [Image.new('L', (120, 120)), Image.fromarray(255 - grey)]), Image.fromarray(margin, 'LA')):
         assert np.abs(normalize_digit(form) - expected).mean() < .02
     for dark in grey//16, (grey//16).astype(float):
@@ -452,6 +453,20 @@ def test_interrupted(seven, tmp_path):
     lines = ''.join(first + [out]).splitlines(keepends=True)
     assert process.returncode == 130 and 3 <= len(lines) < 3000 and lines[-1].endswith('\n') and 'Traceback' not in err
     assert [line.split(':')[0] for line in lines] == [str(tmp_path/f'{n:04}.png') for n in range(len(lines))]
+
+
+def test_a_lost_interruption(seven, tmp_path, monkeypatch):
+    "Ctrl-C ends it even where Python swallows the exception, as it does in callbacks."
+    def answers(*_):
+        try: signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt: pass
+        yield 'a', [('a', 'not to be printed', {})]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr('mnist_nb.predict._all_answers', answers)
+    try:
+        with pytest.raises(SystemExit) as e: mnist_predict([save(seven, tmp_path/'a.png')])
+        assert e.value.code == 130 and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally: signal.signal(signal.SIGINT, before)
 
 
 def test_shown(seven, tmp_path, capsys):
