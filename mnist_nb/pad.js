@@ -118,7 +118,7 @@ export function createPad(root, read, look = null) {
     const text = digits.map(({ label }) => label ?? "?").join(""), least = Math.min(...sure);
     if (!text.includes("?")) return `${text}, ${(100 * least).toFixed(1)} % sure`;
     if (isSmall()) return "Too small to read: draw larger";
-    if (digits.length > 1) return `${text}: what is ? is no digit I know`;
+    if (digits.length > 1) return `${text} (? is no digit I know)`;
     return `Looks most like a ${digits[0].probabilities.indexOf(least)}, but is no digit I know`;
   }
 

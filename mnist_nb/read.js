@@ -21,6 +21,8 @@ function parseNpz(buffer) {
     if (kind === "<f2") arrays[name] = Float32Array.from({ length: size }, (_, i) => half(view.getUint16(at + 2 * i, true)));
     else if (kind === "<f4") arrays[name] = Float32Array.from({ length: size }, (_, i) => view.getFloat32(at + 4 * i, true));
     else if (kind === "<f8") arrays[name] = Float32Array.from({ length: size }, (_, i) => view.getFloat64(at + 8 * i, true));
+    else if (kind === "|u1") arrays[name] = new Uint8Array(buffer, at, size);
+    else if (kind === "|i1") arrays[name] = new Int8Array(buffer, at, size);
     else if (kind === "|b1") arrays[name] = [view.getUint8(at) === 1];
     else if (kind.startsWith("<U")) arrays[name] = String.fromCodePoint(...Array.from({ length: +kind.slice(2) }, (_, i) => view.getUint32(at + 4 * i, true)));
     else throw new Error(`${name} is of kind ${kind}, which this page does not read`);
@@ -32,6 +34,14 @@ function parseNpz(buffer) {
 function half(bits) {
   const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
+}
+
+// The rough weights that nbs/make_first.py writes: three of six values in a byte of the hidden layer, a byte for a logit's.
+function unpack({ hidden_codes, hidden_steps, logits_codes, logits_steps, ...rest }) {
+  const inputs = rest.mean.length, hidden = hidden_steps.length, classes = logits_steps.length, hidden_kernel = new Float32Array(inputs * hidden), powers = [1, 6, 36];
+  for (let p = 0; p < hidden_kernel.length; p++)
+    hidden_kernel[p] = ((Math.floor(hidden_codes[Math.floor(p / 3)] / powers[p % 3]) % 6) - 2.5) * hidden_steps[p % hidden];
+  return { ...rest, hidden_kernel, logits_kernel: Float32Array.from(logits_codes, (code, p) => code * logits_steps[p % classes]) };
 }
 
 // --- handwriting: from a drawing to MNIST's form -------------------------------------------------------------------
@@ -200,7 +210,7 @@ export async function loadReader(source) {
   const response = source instanceof ArrayBuffer ? null : await fetch(source);
   if (response && !response.ok) throw new Error(`${source}: ${response.status} ${response.statusText}`.trim());
   const buffer = response ? await response.arrayBuffer() : source;
-  const whole = parseNpz(buffer), hidden = whole.hidden_bias.length, parts = whole.components.length / whole.mean.length;
+  const arrays = parseNpz(buffer), whole = arrays.hidden_codes ? unpack(arrays) : arrays, hidden = whole.hidden_bias.length, parts = whole.components.length / whole.mean.length;
   if (!whole.rescale[0] || !whole.deskew[0] || !whole.directions[0] || whole.activation !== "squared_relu") throw new Error("this page reads networks of the recipe best only");
   let network = whole, half = false, relu = true;
   function readFrame(image) {

@@ -224,7 +224,7 @@ export function createWay(root, network) {
     });
     const sum = votes.reduce((a, b) => a + b, 0), bias = used.logits_bias[digit] - used.logits_bias[other], shownSum = strongest.reduce((a, h, n) => a + (lines[n].unit === null ? 0 : votes[h]), 0);
     const lead = sum + bias, [ahead, behind] = lead > 0 ? [digit, other] : [other, digit];
-    total.textContent = shown ? `All others add ${plain(sum - shownSum)}, the biases ${plain(bias)}. Together ${plain(lead)}: e to the ${plain(Math.abs(lead))} makes ${ahead} ${many(Math.exp(Math.abs(lead)))} times as probable as ${behind}.`
+    total.textContent = shown ? `All others add ${plain(sum - shownSum)}, the biases ${plain(bias)}. Together ${plain(lead)}: the ${ahead} is e to the ${plain(Math.abs(lead))}, or ${many(Math.exp(Math.abs(lead)))} times, as probable as the ${behind}.`
       : "The strongest votes for a digit, and for its rival.";
 
     asked.textContent = shown ? (digit === read ? `Why ${digit}, and not ${other}?` : `Why not ${digit}, but ${other}?`) : "Why";

@@ -19,25 +19,27 @@ function add(parent, tag, properties = {}) {
   return element;
 }
 
-// Build the page in `root`, with the network at `address`; resolves when a digit can be drawn.
-export async function createPage(root, address) {
-  const read = await loadReader(address);
+// Build the page in `root`; resolves when a digit can be drawn. It is read with the small network at the address `first` until
+// the full one has come.
+export async function createPage(root, first, full) {
+  let read = await loadReader(first);
   root.replaceChildren();
   add(root, "style", { textContent: CSS });
   const top = add(root, "div"), below = add(root, "div");
   const way = createWay(below, () => read.network);
-  const pad = createPad(top, read, way);
+  const pad = createPad(top, (ink) => read(ink), way);
 
   const side = add(top, "div", { className: "mnist-break" }), box = add(side, "fieldset");
   add(box, "legend", { textContent: "Break it" });
+  function damage() {
+    const on = Object.fromEntries(switches.map((s) => [s.name, s.checked]));
+    read.damage({ noise: on.noise ? 2 : 0, half: on.half, relu: !on.relu });
+    pad.changed();
+  }
   const switches = Object.entries({ noise: "noise, twice as large as the weights", half: "every second hidden unit off", relu: "no ReLU: negative sums count, too" }).map(([name, text]) => {
     const label = add(box, "label"), input = add(label, "input", { type: "checkbox", name });
     label.append(` ${text}`);
-    input.addEventListener("change", () => {
-      const on = Object.fromEntries(switches.map((s) => [s.name, s.checked]));
-      read.damage({ noise: on.noise ? 2 : 0, half: on.half, relu: !on.relu });
-      pad.changed();
-    });
+    input.addEventListener("change", damage);
     return input;
   });
   add(box, "p", { textContent: "Which one stops the reading? Predict, then try." });
@@ -76,6 +78,12 @@ export async function createPage(root, address) {
     } else if (location.hash.startsWith("#drawing=")) said.textContent = "The link holds no drawing that can be read. Perhaps it was cut off.";
     return drawing.length > 0;
   }
+  const loading = add(side, "p", { className: "loading", textContent: "Rough weights read until the full ones are here, 1.6 MB …" });
+  loadReader(full).then((reader) => {
+    read = reader;
+    damage();
+    loading.textContent = "";
+  }, (error) => (loading.textContent = `The full weights could not be loaded (${error.message}). The rough ones read on. Reload the page to try again.`));
   addEventListener("hashchange", open);
   if (!open()) pad.play(FIRST, matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 1400);
 }
