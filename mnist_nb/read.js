@@ -6,7 +6,7 @@ export function findMembers(buffer) {
   const view = new DataView(buffer), text = new TextDecoder(), members = [];
   let directory = buffer.byteLength - 22;
   while (directory >= 0 && view.getUint32(directory, true) !== 0x06054b50) directory--;
-  if (directory < 0) throw new Error("the file of the network is cut off or is another");
+  if (directory < 0) throw new Error("the file is cut off or is another");
   let entry = view.getUint32(directory + 16, true);
   for (let n = view.getUint16(directory + 10, true); n > 0; n--) {
     const [nameLength, extraLength, noteLength] = [28, 30, 32].map((o) => view.getUint16(entry + o, true));

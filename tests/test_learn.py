@@ -212,6 +212,7 @@ def test_views_agree(learn):
 def test_settings_of_the_untrained_network(learn, label, value):
     "They change the weights, of which each hidden unit has a picture."
     page = learn()
+    page.get_by_role('checkbox').check()
     before = pictures(page)
     field(page, label).fill(value)
     field(page, label).press('Tab')
@@ -219,12 +220,14 @@ def test_settings_of_the_untrained_network(learn, label, value):
     assert label == 'Seed' or page.get_by_role('img', name='Weights of 7 hidden units').count() == 1
 
 
+TOLD = '''() => { window.told = []; const post = Worker.prototype.postMessage; Worker.prototype.postMessage = function (data) { told.push(data); post.call(this, data) } }'''
+
 @pytest.mark.parametrize('settings, told', [
     ('#rate=0.05', dict(rate=.05)), ('#batch=100', dict(batch=100)), ('#activation=none', dict(relu=False)), ('#deformation=on', dict(deformation=True)),
     ('#hidden=9&seed=3', dict(hidden=9, seed=3)), ('', dict(hidden=32, rate=.2, batch=32, relu=True, deformation=False, seed=0))])
 def test_settings_reach_the_worker(learn, settings, told):
     page = learn(settings)
-    page.evaluate('''() => { window.told = []; const post = Worker.prototype.postMessage; Worker.prototype.postMessage = function (data) { told.push(data); post.call(this, data) } }''')
+    page.evaluate(TOLD)
     button(page, 'Start again').click()
     page.wait_for_function('told.some(t => t.go)')
     assert told.items() <= page.evaluate('told.find(t => t.start).start').items()
@@ -237,7 +240,7 @@ def test_settings_change_what_is_learned(numbers, change):
         const worker = new Worker("./learn/worker.js", { type: "module" }), next = accept => new Promise(done => { worker.onmessage = ({ data }) => accept(data) && done(data) });
         const start = { hidden: 8, rate: .2, batch: 32, relu: true, deformation: false, seed: 0, interval: 100 }, [[name, value]] = new URLSearchParams(change);
         const changed = { ...start, ...(name === "activation" ? { relu: false } : name === "deformation" ? { deformation: true } : { [name]: +value }) };
-        await next(data => data.sample);
+        await next(data => data.loaded);
         const results = [];
         for (const settings of [start, start, changed]) {
             worker.postMessage({ start: settings, run: results.length });
@@ -246,6 +249,29 @@ def test_settings_change_what_is_learned(numbers, change):
         }
         return results }''', change)
     assert first == second != other
+
+
+def test_it_pauses_by_itself(numbers):
+    "After 100 epochs, and after 100 more."
+    seen = numbers.evaluate('''async () => {
+        const worker = new Worker("./learn/worker.js", { type: "module" }), next = accept => new Promise(done => { worker.onmessage = ({ data }) => accept(data) && done(data) });
+        await next(data => data.loaded);
+        worker.postMessage({ start: { hidden: 1, rate: .1, batch: 3667, relu: true, deformation: false, seed: 0, interval: 1 }, run: 0 });
+        const seen = [];
+        for (let n = 0; n < 2; n++) {
+            worker.postMessage({ go: true });
+            seen.push((await next(({ view }) => view.state !== "learning")).view);
+        }
+        return seen.map(({ state, steps, epochs }) => [state, steps, epochs]) }''')
+    assert seen == [['paused', 100, 100], ['paused', 200, 200]]
+
+
+def test_fewer_views_for_who_wants_less_motion(learn):
+    page = learn(reduced_motion='reduce')
+    page.evaluate(TOLD)
+    button(page, 'Start').click()
+    button(page, 'Start again').click()
+    assert page.evaluate('told.find(t => t.start).start.interval') == 500
 
 
 @pytest.mark.parametrize('settings, text', [
@@ -355,7 +381,7 @@ def test_accessible_and_no_wider_than_the_page(learn, width, theme):
     violations = Axe().run(page).response['violations']
     assert not [(v['id'], node['html'][:150], node.get('failureSummary', '')[:200]) for v in violations for node in v['nodes']]
     assert page.evaluate('document.documentElement.scrollWidth') <= width
-    narrow = page.eval_on_selector_all('.learn button, .learn input, .learn select', 'all => all.filter(e => e.offsetHeight < 24 || e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML)')
+    narrow = page.eval_on_selector_all('.learn button, .learn form input, .learn select', 'all => all.filter(e => e.offsetHeight < 24 || e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML)')
     assert not narrow
 
 

@@ -5,37 +5,40 @@ import { forward } from "./network.js";
 import { add, createConfusion, createCurve, createMistakes, createWeightPictures, percent } from "./views.js";
 
 const CSS = `
-.learn { container-type: inline-size; font: 14px/1.45 system-ui, sans-serif; color: inherit; margin-bottom: 24px; }
+.learn { container-type: inline-size; font: 14px/1.45 system-ui, sans-serif; color: inherit; margin-bottom: 24px;
+  --blue: color-mix(in srgb, #0072b2 80%, currentColor); --orange: color-mix(in srgb, #d55e00 85%, currentColor); /* told from light and from dark */ }
 .learn button, .learn input, .learn select { font: inherit; color: inherit; border: 1px solid #767676; border-radius: 4px; background: none; padding: 4px 8px; min-height: 34px; box-sizing: border-box; }
 .learn select option { color: #000; background: #fff; }
 .learn button { cursor: pointer; padding: 4px 14px; }
 .learn button:disabled { opacity: .6; cursor: default; }
 .learn button.main { background: #0072b2; border-color: #0072b2; color: #fff; min-width: 84px; }
 .learn :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
-.learn [aria-invalid=true] { border: 2px solid #d55e00; }
+.learn [aria-invalid=true] { border: 2px solid var(--orange); }
 .learn p, .learn h2 { margin: 0; }
 .learn h2 { font-size: 15px; font-weight: 600; line-height: 1.3; padding: 0; border: 0; opacity: 1; }
 .learn .tries { display: grid; gap: 8px 28px; margin-bottom: 16px; }
 .learn .tries button { display: block; width: 100%; text-align: left; padding: 6px 10px; }
 .learn .tries strong { display: block; }
 .learn form { display: grid; grid-template-columns: 1fr 1fr; gap: 8px 12px; align-items: end; }
-.learn form label { display: block; }
-.learn form label input, .learn form label select { display: block; width: 100%; margin-top: 2px; }
+.learn form label { display: block; margin-bottom: 2px; }
+.learn form input, .learn form select { display: block; width: 100%; }
 .learn .run { display: flex; gap: 8px; grid-column: 1 / -1; }
 .learn .said { box-sizing: content-box; min-height: 2.9em; padding: 8px 0 10px; }
 .learn .views { display: grid; gap: 20px 28px; }
 .learn .view > p { font-size: 13px; }
 .learn .key { display: flex; gap: 14px; }
-.learn .key span::before { content: ""; display: inline-block; width: 18px; vertical-align: middle; margin-right: 5px; border-top: 2px solid #d55e00; }
-.learn .key span:first-child::before { border-top: 2px dashed #0072b2; }
-.learn svg { display: block; width: 100%; aspect-ratio: 290 / 116; overflow: visible; font-size: 11px; fill: currentColor; }
+.learn .key span::before { content: ""; display: inline-block; width: 18px; vertical-align: middle; margin-right: 5px; border-top: 2px solid var(--orange); }
+.learn .key span:first-child::before { border-top: 2px dashed var(--blue); }
+.learn svg { display: block; width: 100%; aspect-ratio: 290 / 136; overflow: visible; font-size: 11px; fill: currentColor; }
 .learn svg .level { stroke: currentColor; opacity: .2; }
 .learn svg polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
-.learn svg polyline.training { stroke: #0072b2; stroke-dasharray: 4 3; }
-.learn svg polyline.validation { stroke: #d55e00; }
-.learn svg circle.training { fill: #0072b2; }
-.learn svg circle.validation { fill: #d55e00; }
+.learn svg polyline.training { stroke: var(--blue); stroke-dasharray: 4 3; }
+.learn svg polyline.validation { stroke: var(--orange); }
+.learn svg circle.training { fill: var(--blue); }
+.learn svg circle.validation { fill: var(--orange); }
 .learn .square { aspect-ratio: 1; }
+.learn .choice { display: flex; align-items: center; gap: 6px; margin-top: 4px; }
+.learn [type=checkbox] { min-height: 0; margin: 0; width: 16px; height: 16px; accent-color: #0072b2; }
 .learn .weights { display: block; width: 100%; image-rendering: pixelated; }
 .learn table.confusion { display: table; width: 100%; table-layout: fixed; border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; margin: 0; }
 .learn .confusion caption { caption-side: top; padding: 0 0 4px; color: inherit; text-align: left; font-size: 13px; }
@@ -48,6 +51,7 @@ const CSS = `
 .learn .mnist-pad { margin: 8px 0 0; min-height: 0; gap: 8px 28px; }
 .learn .mnist-pad .answer { min-height: 1.4em; margin: 0; }
 .learn .mnist-pad .seen { width: auto !important; height: 56px; max-height: none; max-width: 100%; object-fit: contain; margin-top: 6px; }
+@media (pointer: coarse) { .learn input:not([type=checkbox]), .learn select { font-size: 16px; } .learn form button, .learn form input, .learn form select { min-height: 44px; } }
 @container (min-width: 560px) {
   .learn .tries { grid-template-columns: repeat(3, 1fr); }
   .learn .views { grid-template-columns: repeat(2, minmax(0, 1fr)); }
@@ -64,7 +68,7 @@ const CSS = `
 }
 `;
 
-const FIELDS = [
+const FIELDS = [ // 3,667 images are there to learn from
   { name: "hidden", label: "Hidden units", start: "32", min: 1, max: 512, whole: true, step: 1 },
   { name: "rate", label: "Learning rate", start: "0.2", min: 0.0001, max: 100, step: 0.1 },
   { name: "batch", label: "Batch size", start: "32", min: 1, max: 3667, whole: true, step: 1 },
@@ -105,8 +109,9 @@ export function createLearn(root) {
   const go = add(buttons, "button", { type: "submit", textContent: "Start", className: "main", disabled: true });
   const again = add(buttons, "button", { type: "button", textContent: "Start again", disabled: true });
   const inputs = FIELDS.map(({ name, label, start, min, max, step, options }) => {
-    const box = add(form, "label", { textContent: label });
-    const input = add(box, options ? "select" : "input", { name }, options ? {} : { type: "number", min, max, step, inputmode: "decimal", autocomplete: "off" });
+    const box = add(form, "div"), id = `learn-${name}`;
+    add(box, "label", { textContent: label, htmlFor: id });
+    const input = add(box, options ? "select" : "input", { name, id }, options ? {} : { type: "number", min, max, step, inputmode: "decimal", autocomplete: "off" });
     for (const [value, textContent] of Object.entries(options ?? {})) add(input, "option", { value, textContent });
     input.value = start;
     return input;
@@ -114,20 +119,22 @@ export function createLearn(root) {
   const said = add(root, "p", { className: "said", id: "learn-said", textContent: "Loading 5,000 digits, 0.8 MB …" }, { role: "status" });
   const views = add(root, "div", { className: "views" });
   const view = (title, className = "") => {
-    const box = add(views, "section", { className: `view ${className}` });
+    const box = add(views, "div", { className: `view ${className}` });
     add(box, "h2", { textContent: title });
     return box;
   };
   const curves = view("Loss and accuracy over epochs"), key = add(curves, "p", { className: "key" });
   for (const split of ["training", "validation"]) add(key, "span", { textContent: split });
   const showCurves = ["loss", "accuracy"].map((name) => createCurve(curves, name)), figures = add(curves, "p", { textContent: "\u00a0" });
-  const pictures = view("What hidden units look for");
+  const pictures = view("What each unit has learned");
   add(pictures, "p", { textContent: "Ink on purple adds, on orange subtracts." });
   const showWeights = createWeightPictures(add(pictures, "div", { className: "square" }));
+  const choice = add(pictures, "p", { className: "choice" }), random = add(choice, "input", { type: "checkbox", id: "learn-random" });
+  add(choice, "label", { textContent: "with the random weights of the start", htmlFor: random.id });
   const showConfusion = createConfusion(view("What it confuses")), showMistakes = createMistakes(view("Its worst mistakes"));
   const own = view("Draw: your network reads", "own");
 
-  let run = 0, running = false, latest = null, points = [], reached = 0, read = () => {};
+  let run = 0, running = false, latest = null, first = null, points = [], reached = 0, read = () => {};
 
   const say = (text) => { if (said.textContent !== text) said.textContent = text; };
   function settings() {
@@ -153,7 +160,7 @@ export function createLearn(root) {
   worker.onerror = (event) => fail(`The network cannot be trained here (${event.message || "the worker did not start"}). Reload the page, or try a newer browser.`);
   worker.onmessage = ({ data }) => {
     if (data.error) return fail(`The digits could not be loaded (${data.error}). Reload the page to try again.`);
-    if (data.sample) {
+    if (data.loaded) {
       go.disabled = again.disabled = false;
       return begin();
     }
@@ -189,7 +196,8 @@ export function createLearn(root) {
     if (state !== "diverged") points.push({ epochs, training, validation });
     if (points.length > 400) points = points.filter((_, n) => n % 2 === 0 || n === points.length - 1);
     if (points.length) for (const curve of showCurves) curve(points);
-    showWeights(weights);
+    if (!steps) first = weights;
+    showWeights(weights, random.checked ? null : first);
     showConfusion(confusion);
     showMistakes(mistakes);
     figures.textContent = `Validation ${percent(accuracy)} after ${steps.toLocaleString("en")} steps`;
@@ -209,6 +217,7 @@ export function createLearn(root) {
     if (running) worker.postMessage({ go: false });
     else resume();
   });
+  random.addEventListener("change", () => { if (latest) showWeights(latest.weights, random.checked ? null : first); });
   again.addEventListener("click", () => { if (begin()) resume(); });
 
   // The settings stand in the address, so that it can be shared.

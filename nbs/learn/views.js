@@ -1,5 +1,5 @@
 // What is seen of a network while it learns: each function builds a view in `parent` and returns the one that shows the next state.
-const PURPLE = [126, 95, 190], ORANGE = [224, 122, 16]; // of weights, as in the book: positive and negative; on light and on dark
+const PURPLE = [126, 95, 190], ORANGE = [224, 122, 16], GREY = [128, 128, 128]; // positive and negative weights as in the book, and 0; on light and on dark
 
 export function add(parent, tag, properties = {}, attributes = {}) {
   const element = Object.assign(document.createElement(tag), properties);
@@ -18,7 +18,7 @@ function roundUp(x) {
 
 // A curve of `name` over the epochs, training dashed and validation solid as in the book.
 export function createCurve(parent, name) {
-  const [width, height, left, right, top, bottom] = [290, 116, 34, 8, 8, 20], share = name === "accuracy";
+  const [width, height, left, right, top, bottom] = [290, 136, 34, 8, 8, 20], share = name === "accuracy";
   const figure = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   figure.setAttribute("viewBox", `0 0 ${width} ${height}`);
   figure.setAttribute("role", "img");
@@ -39,27 +39,26 @@ export function createCurve(parent, name) {
   };
 }
 
-// The weights of each hidden unit as a picture. Strong ones are opaque, so that 0 has the colour of the page, light or dark.
+// The weights of each hidden unit as a picture, or what they are more or less than at the `start`. Strong ones are opaque, so that
+// 0 has nearly the colour of the page, light or dark.
 export function createWeightPictures(parent) {
   const canvas = add(parent, "canvas", { width: 1, height: 1, className: "weights" }, { role: "img", "aria-label": "Weights of the hidden units" });
   const view = canvas.getContext("2d");
-  return ([W1, { length: units }]) => {
+  return ([W1, { length: units }], start) => {
     const columns = Math.ceil(Math.sqrt(units)), rows = Math.ceil(units / columns), side = 30;
     if (canvas.width !== columns * side || canvas.height !== rows * side) Object.assign(canvas, { width: columns * side, height: rows * side });
-    const pixels = view.createImageData(canvas.width, canvas.height);
-    let squares = 0;
-    for (const w of W1) squares += w * w;
-    const full = 2.5 * Math.sqrt(squares / W1.length); // a few weights are far larger, and would leave the others pale
+    const pixels = view.createImageData(canvas.width, canvas.height), weights = start ? W1.map((w, i) => w - start[0][i]) : W1;
+    const full = 2.5 * Math.sqrt(weights.reduce((sum, w) => sum + w * w, 1e-9) / weights.length); // a few are far larger, and would leave the others pale
     for (let u = 0; u < units; u++) {
       const corner = (Math.floor(u / columns) * side + 1) * canvas.width + (u % columns) * side + 1;
       for (let p = 0; p < 784; p++) {
-        const w = W1[p * units + u], at = 4 * (corner + Math.floor(p / 28) * canvas.width + (p % 28));
-        pixels.data.set(w > 0 ? PURPLE : ORANGE, at);
-        pixels.data[at + 3] = (255 * Math.abs(w)) / full;
+        const w = weights[p * units + u], at = 4 * (corner + Math.floor(p / 28) * canvas.width + (p % 28));
+        pixels.data.set(w > 0 ? PURPLE : w < 0 ? ORANGE : GREY, at);
+        pixels.data[at + 3] = 20 + (235 * Math.abs(w)) / full;
       }
     }
     view.putImageData(pixels, 0, 0);
-    canvas.setAttribute("aria-label", `Weights of ${units} hidden unit${units > 1 ? "s" : ""} as pictures, purple positive and orange negative`);
+    canvas.setAttribute("aria-label", `${start ? "What training has added to the weights" : "Weights"} of ${units} hidden unit${units > 1 ? "s" : ""} as pictures, purple positive and orange negative`);
   };
 }
 

@@ -1,4 +1,4 @@
-// Trains beside the page, so that the page stays smooth. It is told {start: settings, run}, or {go: true or false}, and posts {sample}
+// Trains beside the page, so that the page stays smooth. It is told {start: settings, run}, or {go: true or false}, and posts {loaded}
 // once the images are there, {view} a few times a second, and {error} when something fails.
 import { deform } from "./deform.js";
 import { createNetwork, createRandom, measure, PIXELS, step } from "./network.js";
@@ -72,7 +72,7 @@ onmessage = ({ data }) => {
 
 try {
   sample = await loadSample(new URL("sample.npz", import.meta.url));
-  postMessage({ sample: { training: sample.train.y.length, validation: sample.validation.y.length } });
+  postMessage({ loaded: true });
 } catch (error) {
   postMessage({ error: error.message });
 }
