@@ -1,18 +1,28 @@
 // What mnist_nb.handwriting and mnist_nb.predict compute, for a page without Python. tests/test_draw.py compares the two.
 const N = 28, PLACES = 7, INK = Math.fround(0.4); // INK: single precision, as in Python
 
-// The arrays of an .npz file whose members are not compressed, as np.savez writes it.
-function parseNpz(buffer) {
-  const view = new DataView(buffer), text = new TextDecoder(), arrays = {};
+// Where an .npz file has its members: the name of each, and from where on how many bytes, compressed or not.
+export function findMembers(buffer) {
+  const view = new DataView(buffer), text = new TextDecoder(), members = [];
   let directory = buffer.byteLength - 22;
   while (directory >= 0 && view.getUint32(directory, true) !== 0x06054b50) directory--;
-  if (directory < 0) throw new Error("the file of the network is cut off or is another");
+  if (directory < 0) throw new Error("the file is cut off or is another");
   let entry = view.getUint32(directory + 16, true);
   for (let n = view.getUint16(directory + 10, true); n > 0; n--) {
     const [nameLength, extraLength, noteLength] = [28, 30, 32].map((o) => view.getUint16(entry + o, true));
     const name = text.decode(new Uint8Array(buffer, entry + 46, nameLength)).replace(/\.npy$/, "");
     const local = view.getUint32(entry + 42, true);
     const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+    members.push({ name, start, size: view.getUint32(entry + 20, true) });
+    entry += 46 + nameLength + extraLength + noteLength;
+  }
+  return members;
+}
+
+// The arrays of an .npz file whose members are not compressed, as np.savez writes it.
+function parseNpz(buffer) {
+  const view = new DataView(buffer), text = new TextDecoder(), arrays = {};
+  for (const { name, start } of findMembers(buffer)) {
     const headerLength = view.getUint16(start + 8, true);
     const header = text.decode(new Uint8Array(buffer, start + 10, headerLength));
     const kind = /'descr': '(.*?)'/.exec(header)[1];
@@ -26,7 +36,6 @@ function parseNpz(buffer) {
     else if (kind === "|b1") arrays[name] = [view.getUint8(at) === 1];
     else if (kind.startsWith("<U")) arrays[name] = String.fromCodePoint(...Array.from({ length: +kind.slice(2) }, (_, i) => view.getUint32(at + 4 * i, true)));
     else throw new Error(`${name} is of kind ${kind}, which this page does not read`);
-    entry += 46 + nameLength + extraLength + noteLength;
   }
   return arrays;
 }
