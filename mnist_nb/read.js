@@ -219,20 +219,22 @@ function recall(taught, inputs) {
   return { share: Math.min(1 - least, 0.99), label: doubts.indexOf(least) };
 }
 
-// Random numbers from a seed: mulberry32 (Tommy Ettinger, 2017, in the public domain), two of them to a normal one (Box and Muller 1958).
-function normals(seed) {
-  const uniform = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
+// Uniform in [0, 1), fixed by the seed: Mulberry32, by Tommy Ettinger, in the public domain
+// (https://gist.github.com/tommyettinger/46a874533244883189143505d203312c).
+export function createRandom(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
-  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
 // Weights with noise: `times` as large as they are.
 function noisy(weights, times, seed) {
-  const normal = normals(seed), size = times * Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0) / weights.length);
+  const random = createRandom(seed), normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()); // Box and Muller 1958
+  const size = times * Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0) / weights.length);
   return weights.map((w) => w + size * normal());
 }
 
