@@ -6,7 +6,7 @@ const CSS = `
 .mnist-pad canvas { border: 1px solid #767676; border-radius: 4px; display: block; background: #fff; }
 .mnist-pad .paper { width: 280px; max-width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair; }
 .mnist-pad .seen { display: flex; gap: 4px; height: 84px; align-items: center; width: 280px; max-width: 100%; }
-.mnist-pad .seen canvas { width: 100%; height: auto; image-rendering: pixelated; background: #000; pointer-events: none; }
+.mnist-pad .seen canvas { width: 100%; height: auto; box-sizing: border-box; image-rendering: pixelated; background: #000; pointer-events: none; }
 .mnist-pad .seen button { margin: 0; padding: 0; flex: 0 1 84px; min-width: 0; border: 0; }
 .mnist-pad .seen button[aria-pressed="true"]:not(:only-child) { outline: 3px solid #c44a00; }
 .mnist-pad caption { caption-side: top; text-align: left; padding: 0; color: inherit; }
@@ -20,11 +20,12 @@ const CSS = `
 .mnist-pad .keys button { margin: 0; padding: 4px; }
 .mnist-pad .keys button:last-child { grid-area: 1 / 6 / span 2; padding: 4px 8px; }
 .mnist-pad .answer { font-size: 20px; font-weight: 600; margin: 0 0 8px; line-height: 1.4; min-height: 2.8em; width: 280px; max-width: 100%; }
-.mnist-pad tr { cursor: pointer; }
+.mnist-pad tr:has(button) { cursor: pointer; }
+.mnist-pad th:has(button) { padding: 0; }
 .mnist-pad table { border-collapse: collapse; margin: 8px 0 0; width: 250px; table-layout: fixed; font-size: 13px; display: table; }
 .mnist-pad th, .mnist-pad td { padding: 1px 4px; border: 0; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; background: none; }
-.mnist-pad th { width: 22px; }
-.mnist-pad th button { margin: 0; padding: 0; width: 100%; border: 0; text-align: right; text-decoration: underline dotted; }
+.mnist-pad th { width: 24px; }
+.mnist-pad th button { margin: 0; padding: 0 4px 0 0; width: 100%; min-width: 24px; min-height: 24px; border: 0; text-align: right; text-decoration: underline dotted; }
 .mnist-pad th button[aria-pressed="true"] { text-decoration: underline solid 2px; }
 .mnist-pad td.bar { text-align: left; }
 .mnist-pad td:last-child { width: 68px; }
@@ -73,32 +74,16 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   const caption = add(table, "caption");
   const rows = Array.from({ length: 10 }, (_, digit) => {
     const row = add(table, "tr");
-    const name = add(add(row, "th", { scope: "row" }), "button", { type: "button", textContent: digit, title: `Why ${digit}, or why not?` });
-    row.addEventListener("click", () => {
+    const name = add(row, "th", { scope: "row", textContent: look ? "" : digit });
+    if (look) add(name, "button", { type: "button", textContent: digit, title: `Why ${digit}, or why not?` });
+    if (look) row.addEventListener("click", () => {
       about = about === digit ? null : digit;
       show(digits);
     });
     return { row, name, bar: add(add(row, "td", { className: "bar" }), "div"), share: add(row, "td") };
   });
 
-  const told = add(left, "div", { className: "told", hidden: !teach }), keys = add(told, "p", { textContent: "Misread? It was a" });
-  keys.id = `told-${Math.random().toString(36).slice(2)}`;
-  const row = add(told, "div", { className: "keys" }), how = add(told, "p", { className: "how" });
-  row.setAttribute("role", "group");
-  row.setAttribute("aria-labelledby", keys.id);
-  how.setAttribute("role", "status");
-  const say = (text) => { how.textContent = text; };
-  async function tell(what) {
-    try {
-      say(await what());
-    } catch (error) {
-      say(error.message);
-    }
-    changed();
-  }
-  for (let k = 0; k < 10; k++)
-    add(row, "button", { type: "button", textContent: k }).addEventListener("click", () => tell(() => (shown ? teach(shown, k, say) : "Draw a digit first.")));
-  add(row, "button", { type: "button", textContent: "Forget it" }).addEventListener("click", () => tell(forget));
+  if (teach) createKeys(add(left, "div", { className: "told" }));
 
   const pen = paper.getContext("2d"); // what is shown; what is read has SIDE × SIDE pixels on any display
   const inkPen = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE }).getContext("2d", { willReadFrequently: true });
@@ -124,6 +109,26 @@ export function createPad(root, read, { look = null, teach = null, forget = null
         }
       }
     }
+  }
+
+  // Ten keys to say what a digit was.
+  function createKeys(told) {
+    const name = add(told, "p", { textContent: "Misread? It was a", id: `told-${Math.random().toString(36).slice(2)}` }), row = add(told, "div", { className: "keys" });
+    row.setAttribute("role", "group");
+    row.setAttribute("aria-labelledby", name.id);
+    const how = add(told, "p", { className: "how" }), say = (text) => { how.textContent = text; };
+    how.setAttribute("role", "status");
+    async function tell(what) {
+      try {
+        say(await what());
+      } catch (error) {
+        say(error.message);
+      }
+      changed();
+    }
+    for (let k = 0; k < 10; k++)
+      add(row, "button", { type: "button", textContent: k }).addEventListener("click", () => tell(() => (shown ? teach(shown, k, say) : "Draw a digit first.")));
+    add(row, "button", { type: "button", textContent: "Forget it" }).addEventListener("click", () => tell(forget));
   }
 
   function isSmall() {
@@ -168,7 +173,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     rows.forEach(({ row, name, bar, share }, k) => {
       const p = digit?.probabilities[k] ?? 0;
       row.className = p && p === sure[picked] && !refused ? "top" : "";
-      name.setAttribute("aria-pressed", about === k);
+      name.firstElementChild?.setAttribute("aria-pressed", about === k);
       bar.style.width = `${100 * p}%`;
       share.textContent = digit ? `${(100 * p).toFixed(1)} %` : "";
     });

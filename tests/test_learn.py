@@ -141,7 +141,7 @@ def test_the_same_split_as_in_python(numbers):
 def test_nine_in_ten_with_the_default_settings(numbers):
     "Within 400 steps, on the validation images; the initial weights are Glorot's."
     first, limit, largest = numbers.evaluate('''async () => {
-        const { createNetwork, createRandom, measure, step } = await import("./learn/network.js");
+        const { createNetwork, measure, step } = await import("./learn/network.js"), { createRandom } = await import("./draw/read.js");
         const { train, validation } = await (await import("./learn/sample.js")).loadSample("./learn/sample.npz");
         const weights = createNetwork(32, createRandom(0)), limit = Math.sqrt(6/(784 + 32)), largest = weights[0].reduce((a, b) => Math.max(a, Math.abs(b)), 0);
         for (let n = 0; n < 400; n++) {
@@ -157,7 +157,7 @@ def test_nine_in_ten_with_the_default_settings(numbers):
 def test_deformation_moves_no_digit_far(numbers):
     "Each time another picture, with about as much ink at about the same place."
     before, *after = np.array(numbers.evaluate('''async () => {
-        const { deform } = await import("./learn/deform.js"), { createRandom } = await import("./learn/network.js");
+        const { deform } = await import("./learn/deform.js"), { createRandom } = await import("./draw/read.js");
         const { train } = await (await import("./learn/sample.js")).loadSample("./learn/sample.npz"), random = createRandom(0), image = train.x.subarray(0, 784);
         return [image, ...Array.from({ length: 200 }, () => { const out = new Float32Array(784); deform(image, random, out); return out })].map(x => Array.from(x)) }'''))
     ink, shift = np.array([a.sum()/before.sum() for a in after]), np.array([a@np.arange(784)//28/a.sum() - before@np.arange(784)//28/before.sum() for a in after])

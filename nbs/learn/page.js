@@ -50,7 +50,8 @@ const CSS = `
 .learn .own { min-height: 390px; }
 .learn .mnist-pad { margin: 8px 0 0; min-height: 0; gap: 8px 28px; }
 .learn .mnist-pad .answer { min-height: 1.4em; margin: 0; }
-.learn .mnist-pad .seen { width: auto !important; height: 56px; max-height: none; max-width: 100%; object-fit: contain; margin-top: 6px; }
+.learn .mnist-pad .seen { height: 56px; margin-top: 6px; }
+.learn .mnist-pad .seen button { flex-basis: 56px; min-height: 0; padding: 0; }
 @media (pointer: coarse) { .learn input:not([type=checkbox]), .learn select { font-size: 16px; } .learn form button, .learn form input, .learn form select { min-height: 44px; } }
 @container (min-width: 560px) {
   .learn .tries { grid-template-columns: repeat(3, 1fr); }
