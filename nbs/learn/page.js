@@ -99,7 +99,7 @@ export function createLearn(root) {
   root.replaceChildren();
   add(root, "style", { textContent: CSS });
 
-  const tries = add(root, "div", { className: "tries" });
+  const tries = add(root, "div", { className: "tries" }, { role: "group", "aria-label": "Experiments" });
   for (const { title, ask, change } of TRIES) {
     const button = add(tries, "button", { type: "button", onclick: () => set(change) });
     add(button, "strong", { textContent: title });
