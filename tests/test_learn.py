@@ -77,6 +77,11 @@ def steps(page): return int(re.search(r'after ([\d,]+) steps', page.locator('.ke
 def accuracy(page): return float(re.search(r'([\d.]+) %', page.locator('.key ~ p').inner_text())[1])/100
 def pictures(page): return page.evaluate('document.querySelector(".weights").toDataURL()')
 
+def pad(page):
+    page.locator('.own').scroll_into_view_if_needed()
+    page.locator('.paper').scroll_into_view_if_needed()
+    return page.locator('.paper')
+
 def learn_until(page, text):
     button(page, 'Start').click()
     says(page, text)
@@ -260,7 +265,7 @@ def test_it_pauses_by_itself(numbers):
         const seen = [];
         for (let n = 0; n < 2; n++) {
             worker.postMessage({ go: true });
-            seen.push((await next(({ view }) => view.state !== "learning")).view);
+            seen.push((await next(({ view }) => view.state !== "learning" || view.steps > 250)).view);
         }
         return seen.map(({ state, steps, epochs }) => [state, steps, epochs]) }''')
     assert seen == [['paused', 100, 100], ['paused', 200, 200]]
@@ -339,8 +344,7 @@ def test_a_drawing_is_read_by_both_networks(learn):
     learn_until(page, '90 %')
     button(page, 'Pause').click()
     says(page, 'Paused')
-    page.locator('.paper').scroll_into_view_if_needed()
-    box = page.locator('.paper').bounding_box()
+    box = pad(page).bounding_box()
     at = lambda x, y: (box['x'] + x*box['width'], box['y'] + y*box['height'])
     page.mouse.move(*at(.3, .2))
     page.mouse.down()
@@ -354,6 +358,12 @@ def test_a_drawing_is_read_by_both_networks(learn):
     field(page, 'Seed').press('Tab')
     expect(page.locator('.answer')).not_to_have_text(sure)
     expect(page.locator('.answer + p')).to_have_text(packaged)
+    for start, end in (((.5, .2), (.5, .9)), ((.1, .5), (.9, .5)), ((.1, .1), (.9, .9))): # the packaged one knows what is no digit
+        page.mouse.move(*at(*start))
+        page.mouse.down()
+        page.mouse.move(*at(*end), steps=8)
+        page.mouse.up()
+    expect(page.locator('.answer + p')).to_have_text('Packaged network: ?, no digit it knows')
 
 
 @pytest.mark.parametrize('missing, selector, text', [
@@ -374,7 +384,7 @@ def test_what_is_missing_is_told(learn, server, missing, selector, text):
 def test_accessible_and_no_wider_than_the_page(learn, width, theme):
     from axe_playwright_python.sync_playwright import Axe
     page = learn(color_scheme=theme, viewport=dict(width=width, height=900))
-    page.locator('.paper').wait_for()
+    pad(page)
     learn_until(page, '80 %')
     button(page, 'Pause').click()
     says(page, 'Paused')
@@ -387,19 +397,36 @@ def test_accessible_and_no_wider_than_the_page(learn, width, theme):
 
 @pytest.mark.parametrize('width', [360, 768, 1440])
 def test_nothing_moves_while_it_loads_and_learns(learn, width):
-    page = learn('empty', ready=False, viewport=dict(width=width, height=900))
-    page.evaluate('''() => { window.moved = 0; new PerformanceObserver(list => { for (const entry of list.getEntries()) moved += entry.value }).observe({ type: "layout-shift", buffered: true });
-        document.body.innerHTML = '<main><div id="learn"></div></main>'; return import("./learn/page.js").then(m => m.createLearn(document.getElementById("learn"))) }''')
-    page.locator('.paper').wait_for()
+    page = learn('empty', ready=False, viewport=dict(width=width, height=3600))
+    page.evaluate('''async () => {
+        const { createLearn } = await import("./learn/page.js");
+        document.body.innerHTML = '<main><div id="learn"></div></main><footer>below</footer>';
+        createLearn(document.getElementById("learn"));
+        await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+        window.moved = 0;
+        new PerformanceObserver(list => { for (const entry of list.getEntries()) moved += entry.value }).observe({ type: "layout-shift" }) }''')
     says(page, 'untrained')
+    pad(page)
     learn_until(page, '90 %')
-    assert page.evaluate('moved') < .01
+    field(page, 'Hidden units').fill('2') # two pictures need less room than 32
+    field(page, 'Hidden units').press('Enter')
+    page.get_by_role('img', name='of 2 hidden units').wait_for()
+    assert page.evaluate('moved') == 0
+
+
+def test_the_packaged_network_is_loaded_when_the_pad_comes_near(learn):
+    page = learn(viewport=dict(width=360, height=700))
+    loaded = 'performance.getEntriesByType("resource").some(e => e.name.endsWith("pretrained.npz"))'
+    page.wait_for_timeout(300)
+    assert not page.evaluate(loaded)
+    pad(page)
+    assert page.evaluate(loaded)
 
 
 def test_it_is_spoken_rarely(learn):
     "What changes ten times a second is outside of what is read aloud."
     page = learn()
-    page.locator('.paper').wait_for()
+    pad(page)
     page.evaluate('''() => { window.spoken = new Set(); new MutationObserver(() => spoken.add(document.querySelector(".said").textContent)).observe(document.querySelector(".said"), { childList: true, characterData: true, subtree: true }) }''')
     learn_until(page, '90 %')
     assert page.locator('.answer').get_attribute('aria-live') == 'off'

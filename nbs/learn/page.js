@@ -29,7 +29,7 @@ const CSS = `
 .learn .key { display: flex; gap: 14px; }
 .learn .key span::before { content: ""; display: inline-block; width: 18px; vertical-align: middle; margin-right: 5px; border-top: 2px solid var(--orange); }
 .learn .key span:first-child::before { border-top: 2px dashed var(--blue); }
-.learn svg { display: block; width: 100%; aspect-ratio: 290 / 136; overflow: visible; font-size: 11px; fill: currentColor; }
+.learn svg { display: block; width: 100%; overflow: visible; font-size: 11px; fill: currentColor; }
 .learn svg .level { stroke: currentColor; opacity: .2; }
 .learn svg polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
 .learn svg polyline.training { stroke: var(--blue); stroke-dasharray: 4 3; }
@@ -47,7 +47,7 @@ const CSS = `
 .learn .mistakes { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px; list-style: none; margin: 4px 0 0; padding: 0; min-height: 286px; align-content: start; font-size: 12px; line-height: 1.3; }
 .learn .mistakes span { display: block; white-space: nowrap; }
 .learn .mistakes canvas { width: 56px; height: 56px; display: block; image-rendering: pixelated; border: 1px solid #767676; border-radius: 4px; }
-.learn .own { min-height: 390px; }
+.learn .own { min-height: 706px; }
 .learn .mnist-pad { margin: 8px 0 0; min-height: 0; gap: 8px 28px; }
 .learn .mnist-pad .answer { min-height: 1.4em; margin: 0; }
 .learn .mnist-pad .seen { height: 56px; margin-top: 6px; }
@@ -56,7 +56,7 @@ const CSS = `
 @container (min-width: 560px) {
   .learn .tries { grid-template-columns: repeat(3, 1fr); }
   .learn .views { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .learn .own { grid-column: 1 / -1; }
+  .learn .own { grid-column: 1 / -1; min-height: 376px; }
   .learn form { grid-template-columns: repeat(3, 1fr); }
 }
 @container (min-width: 860px) {
@@ -100,7 +100,7 @@ export function createLearn(root) {
   root.replaceChildren();
   add(root, "style", { textContent: CSS });
 
-  const tries = add(root, "div", { className: "tries" });
+  const tries = add(root, "div", { className: "tries" }, { role: "group", "aria-label": "Experiments" });
   for (const { title, ask, change } of TRIES) {
     const button = add(tries, "button", { type: "button", onclick: () => set(change) });
     add(button, "strong", { textContent: title });
@@ -240,28 +240,35 @@ export function createLearn(root) {
   addEventListener("hashchange", fromAddress);
   fromAddress();
 
-  const loading = add(own, "p", { textContent: "Loading the pad and the packaged network, 1.6 MB …" });
-  loadReader(new URL("../draw/pretrained.npz", import.meta.url)).then((readDrawing) => {
+  // The pad, and what the packaged network of 1.6 MB reads on it, once one comes near.
+  const loading = add(own, "p", { textContent: "Loading the packaged network, 1.6 MB …" });
+  function showPad(readDrawing) {
     loading.remove();
     let drawn = [];
+    const show = createPad(add(own, "div"), (ink) => {
+      drawn = readDrawing(ink);
+      const text = drawn.map(({ label }) => label ?? "?").join(""), sure = Math.min(...drawn.map(({ probabilities }) => Math.max(...probabilities)));
+      other.textContent = `Packaged network: ${text}${text.includes("?") ? ", no digit it knows" : text && `, ${percent(sure)} sure`}`;
+      read();
+    });
     const other = document.createElement("p");
-    // What each sees is one frame, 28 × 28; the network that learns here has no score that tells what is no digit.
+    other.textContent = "Packaged network:";
+    own.querySelector(".answer").after(other);
+    // Both see the same 28 × 28 pixels. The network that learns here has no score that tells what is no digit.
     read = () => {
       if (!latest) return;
       const { weights, relu } = latest;
-      showAnswer(drawn.map(({ image }) => {
+      show(drawn.map(({ image }) => {
         const probabilities = Array.from(forward(weights, Float32Array.from(image, (byte) => byte / 255), relu).probabilities);
         return { image, probabilities, label: probabilities.indexOf(Math.max(...probabilities)) };
       }));
     };
-    const showAnswer = createPad(add(own, "div"), (ink) => {
-      drawn = readDrawing(ink);
-      const sure = Math.min(...drawn.map(({ probabilities }) => Math.max(...probabilities)));
-      other.textContent = `Packaged network: ${drawn.length ? `${drawn.map(({ label }) => label ?? "?").join("")}, ${percent(sure)} sure` : ""}`;
-      read();
-    });
-    other.textContent = "Packaged network:";
-    own.querySelector(".answer").after(other);
     setRunning(running);
-  }).catch((error) => { loading.textContent = `The packaged network could not be loaded (${error.message}). Reload the page to draw.`; });
+  }
+  new IntersectionObserver(([{ isIntersecting }], observer) => {
+    if (!isIntersecting) return;
+    observer.disconnect();
+    loadReader(new URL("../draw/pretrained.npz", import.meta.url)).then(showPad)
+      .catch((error) => { loading.textContent = `The packaged network could not be loaded (${error.message}). Reload the page to draw.`; });
+  }, { rootMargin: "600px" }).observe(own);
 }
