@@ -136,10 +136,10 @@ def unit_length(
     return inputs/np.maximum(np.linalg.norm(inputs, axis=1, keepdims=True), 1e-9)
 
 def _recall(network, inputs):
-    "The share in the answer of the taught example that counts most, and its label, both `(n,)`."
-    distances = 1 - unit_length(inputs) @ network.taught_inputs.T
-    shares = np.clip(1 - distances/network.taught_reach, 0, .99) # never all of it, so that the score stays finite
-    return shares.max(1), network.taught_labels[shares.argmax(1)].astype(int)
+    "The largest share that taught examples of one label have in the answer, and that label, both `(n,)`."
+    doubts = np.clip((1 - unit_length(inputs) @ network.taught_inputs.T)/network.taught_reach, 0, 1)
+    doubts = np.stack([doubts[:, network.taught_labels == label].prod(1) for label in range(len(network.names))], 1)
+    return np.minimum(1 - doubts.min(1), .99), doubts.argmin(1) # never all of it, so that the score stays finite
 
 # %% ../nbs/16_network.ipynb #predict
 class Predictions(NamedTuple):
@@ -171,7 +171,7 @@ def predict(
 
 # %% ../nbs/16_network.ipynb #with_taught
 def _with_taught(network, inputs, read):
-    "`Predictions` in which the taught examples have their share; half of all is enough for a digit."
+    "`Predictions` in which taught examples have their share."
     share, labels = _recall(network, inputs)
     probabilities = read.probabilities*(1 - share[:, None])
     probabilities[np.arange(len(labels)), labels] += share

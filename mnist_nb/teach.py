@@ -36,7 +36,7 @@ def _reach(inputs, labels, known, known_labels):
     return distances.min(1), distances.argmin(1)
 
 # %% ../nbs/22_teach.ipynb #teach
-_NEAREST, _MOST = .03, 60 # An example nearer to another digit is refused; so are more examples
+_NEAREST, _MOST = .03, 50 # An example nearer to another digit is refused; so are more examples
 
 def teach(
     network:Network, # What to teach; it stays as it is
@@ -75,7 +75,7 @@ def _check_reach(reach, which, names, labels, known_labels):
     "Refuse examples that are hardly to be told from a known digit (`which` < 0), or from another example."
     def like(n): return f"{names[n]}, taught as {labels[n]}" if n >= 0 else f'a usual {known_labels[n]}'
     bad = [f'{names[n]}: taught as {labels[n]}, and hardly to be told from {like(which[n])}.' for n in np.flatnonzero(reach < _NEAREST)]
-    if bad: raise TeachError('\n'.join(bad[:10] + [f'… and {len(bad) - 10} more.']*(len(bad) > 10)) + '\nIs the label right? If so, leave it out: others write that digit so.')
+    if bad: raise TeachError('\n'.join(bad[:10] + [f'… and {len(bad) - 10} more.']*(len(bad) > 10)) + '\nCorrect the label, or leave it out.')
 
 # %% ../nbs/22_teach.ipynb #read_examples
 def _labelled(folder):
