@@ -109,7 +109,7 @@ def _read_arrays(path, needed):
     return arrays | dict(names=tuple(map(str, arrays['names']))) if 'names' in more else arrays
 
 def read_network(
-    path=None, # A `.npz` file that `mnist_pretrained` wrote; default: the network that comes with the package
+    path=None, # A `.npz` file that `mnist_pretrained` or `mnist_teach` wrote; default: the network that comes with the package
 )->Network:
     "Read a network; raises `NetworkError` if the file does not hold one."
     path = Path(path or _PACKAGE/'pretrained.npz')

@@ -29,14 +29,15 @@ def _known(preparation):
     images = sample['x_train'].astype(np.float32)/255
     return unit_length(np.concatenate([preparation(images[i:i + 500]) for i in range(0, len(images), 500)])), sample['y_train']
 
-def _reach(inputs, labels, known, known_labels):
-    "For each example, the distance of the nearest one with another label, and which one that is."
+def _nearest(inputs, labels, known, known_labels):
+    "For each example, the distance of the nearest one with another label, known or taught, and which one that is."
     others, other_labels = np.concatenate([known, inputs]), np.concatenate([known_labels, labels])
     distances = np.where(labels[:, None] == other_labels, np.inf, 1 - inputs @ others.T)
     return distances.min(1), distances.argmin(1)
 
 # %% ../nbs/22_teach.ipynb #teach
-_NEAREST, _MOST = .03, 50 # An example nearer to another digit is refused; so are more examples
+_NEAR, _MOST = .03, 50 # What is nearer to a digit with another label is refused; so are more examples
+_WAY, _MARGIN = .6, .01 # An example decides so far on the way to that digit, less a margin
 
 def teach(
     network:Network, # What to teach; it stays as it is
@@ -55,10 +56,10 @@ def teach(
     if len(labels) > _MOST: raise TeachError(f'{len(labels)} examples are too many: {_MOST} are the most, and 3 of each digit are enough. '
                                              'To learn from more, train a network with `mnist_train`.')
     known, known_labels = _known(Preparation(network.rescale, network.deskew, network.directions))
-    reach, which = _reach(inputs, labels, known, known_labels)
+    near, which = _nearest(inputs, labels, known, known_labels)
     names = ['an example taught before']*(len(labels) - len(names)) + names
-    _check_reach(reach, which - len(known), names, labels, known_labels)
-    return replace(network, taught_inputs=inputs, taught_labels=labels, taught_reach=reach)
+    _check_near(near, which - len(known), names, labels, known_labels)
+    return replace(network, taught_inputs=inputs, taught_labels=labels, taught_reach=2*(_WAY*near - _MARGIN))
 
 # %% ../nbs/22_teach.ipynb #check_examples
 def _check_labels(network, images, labels):
@@ -71,10 +72,10 @@ def _check_labels(network, images, labels):
         raise TeachError(f'{len(images)} images need as many labels, whole numbers from 0 to 9; here are {labels.dtype} {labels.shape}.')
     return labels.astype(int)
 
-def _check_reach(reach, which, names, labels, known_labels):
+def _check_near(near, which, names, labels, known_labels):
     "Refuse examples that are hardly to be told from a known digit (`which` < 0), or from another example."
     def like(n): return f"{names[n]}, taught as {labels[n]}" if n >= 0 else f'a usual {known_labels[n]}'
-    bad = [f'{names[n]}: taught as {labels[n]}, and hardly to be told from {like(which[n])}.' for n in np.flatnonzero(reach < _NEAREST)]
+    bad = [f'{names[n]}: taught as {labels[n]}, and hardly to be told from {like(which[n])}.' for n in np.flatnonzero(near < _NEAR)]
     if bad: raise TeachError('\n'.join(bad[:10] + [f'… and {len(bad) - 10} more.']*(len(bad) > 10)) + '\nCorrect the label, or leave it out.')
 
 # %% ../nbs/22_teach.ipynb #read_examples
