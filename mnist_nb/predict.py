@@ -326,7 +326,7 @@ def mnist_predict(
     files:_Files,
     line:bool=False, # Read all digits in a picture, in reading order
     json:bool=False, # Print a JSON object for each picture
-    model:str=None, # A run folder, or a file that mnist_pretrained wrote (default: the network of the package)
+    model:str=None, # A run folder, or a file that mnist_pretrained or mnist_teach wrote (default: the network of the package)
     show:str=None, # Of one picture: draw what was found into this file, a PNG
     jobs:int=None, # Processes that read (default: one for each processor, from 16 files on)
     best:bool=False, # Of a run folder, take the network of the best epoch, not of the last

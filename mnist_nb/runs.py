@@ -505,6 +505,8 @@ def load_pretrained(
         network = build_mlp(hidden, file['activation'].item(), inputs=preparation.shape, classes=classes)
     except Exception as e: # damaged archives raise many kinds
         raise ValueError(f'{path} does not hold a network: {e!s:.300}. Get it again, or make one with mnist_pretrained.') from e
+    with zipfile.ZipFile(path) as z: taught = 'taught_labels.npy' in z.namelist() and read_weights(path, ['taught_labels'])['taught_labels'].size
+    if taught: raise ValueError(f'{path} was taught {taught} examples, for which a Keras network has no place. Read with it by `mnist_predict --model`.')
     network.set_weights(weights)
     return keras.Sequential([keras.Input((28, 28), name='images'), *preparation_layers(preparation), *network.layers], name='mlp')
 
