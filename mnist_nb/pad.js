@@ -284,25 +284,30 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   return Object.assign(show, { play, strokes, changed, paper });
 }
 
-// As a widget in a notebook, Python reads the drawing, and sends the views and the arrays of the network, if it has views.
+// As a widget in a notebook, Python reads the drawing, learns, and sends the views and the arrays that they show, if it has views.
 const floats = (view) => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 export default {
   render({ model, el }) {
-    const top = add(el, "div"), below = add(el, "div");
+    const top = add(el, "div"), below = add(el, "div"), waiting = [];
     let way = null;
+    const ask = (what) => new Promise((done) => {
+      waiting.push(done);
+      model.send(what);
+    });
     const show = createPad(top, (ink) => {
       model.set("ink", new DataView(ink.buffer));
       model.save_changes();
-    }, { look: (digit, about) => way?.(digit, about) });
-    const update = () => show(model.get("result").map((digit) => ({ ...digit, ...Object.fromEntries(["upright", "inputs", "sums", "units"].map((name) => [name, floats(digit[name])])) })));
+    }, { look: (digit, about) => way?.(digit, about), teach: (digit, label) => ask({ ask: "teach", digit: digit.n, label }), forget: () => ask({ ask: "forget" }) });
+    const update = () => show(model.get("result").map((digit, n) => ({ ...digit, n, ...Object.fromEntries(["upright", "inputs", "sums", "units"].map((name) => [name, floats(digit[name])])) })));
     model.on("change:result", update);
-    model.on("msg:custom", async ({ views, names }, buffers) => {
+    model.on("msg:custom", async ({ how, views, names }, buffers) => {
+      if (how) return waiting.shift()?.(how);
       if (way) return; // another view of the same pad has asked
       const file = URL.createObjectURL(new Blob([views], { type: "text/javascript" }));
       const { createWay } = await import(file), network = Object.fromEntries(names.map((name, n) => [name, floats(buffers[n])]));
       way = createWay(below, () => network);
       update();
     });
-    model.send({ send: "views" });
+    model.send({ ask: "views" });
   },
 };

@@ -35,7 +35,7 @@ assert 'does not exist' in run('mnist_predict', 'absent.jpg', status=1)
 assert 'test accuracy' in run('mnist_train', '--recipe', 'fast', '--epochs', '1', '--data', 'sample', '--out', 'run')
 assert json.loads(run('mnist_evaluate', 'run', '--data', 'sample', '--json'))['last']['epoch'] == 1
 
-from mnist_nb.predict import drawing_pad
+from mnist_nb.pad import drawing_pad
 try: drawing_pad()
 except ImportError as e: assert "pip install 'mnist_nb[pad]'" in str(e)
 shutil.rmtree(here)

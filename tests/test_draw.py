@@ -8,9 +8,11 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from conftest import REPOSITORY, chromium
 from mnist_nb.data import load_mnist
-from mnist_nb.handwriting import find_drawn
+from mnist_nb.handwriting import find_drawn, normalize_drawing
 from mnist_nb.network import read_network
-from mnist_nb.predict import _on_the_way, predict
+from mnist_nb.pad import _on_the_way
+from mnist_nb.predict import predict
+from mnist_nb.teach import teach
 
 pytestmark = [pytest.mark.skipif(not chromium, reason='there is no Chromium on the PATH'),
               pytest.mark.filterwarnings('ignore:.*packaged sample')]
@@ -466,6 +468,99 @@ def test_the_full_network_is_missing(page):
     window.close()
 
 
+def barred(shift=0):
+    "A 1 with a bar, drawn with another shift each time: uint8 `(280, 280)`."
+    page = Image.new('L', (280, 280))
+    ImageDraw.Draw(page).line([(140 + shift, 40), (140, 240 - 2*shift)], 255, 20)
+    ImageDraw.Draw(page).line([(60, 150 + shift), (220, 150)], 255, 20)
+    return np.asarray(page)
+
+def cross(page, shift=0):
+    stroke(page, (140 + shift, 40), (140, 240 - 2*shift))
+    stroke(page, (60, 150 + shift), (220, 150))
+
+def key(page, digit): page.locator('.keys button').nth(digit).click()
+
+def says(page, text): expect(page.locator('.how')).to_have_text(re.compile(text), timeout=60_000)
+
+REFUSED = r'^Looks most like a \d, but is no digit I know$'
+
+
+def test_taught_as_in_python(whole):
+    "The same examples reach as far, and all is read as Python reads it with them."
+    images = [normalize_drawing(barred(shift)) for shift in (0, 6, 12)]
+    taught = teach(read_network(), np.stack(images), [1, 1, 1])
+    reach = whole.evaluate("""async images => { const { createTeacher } = await import("./draw/teach.js");
+        const teacher = createTeacher(examples => { read.taught = examples });
+        for (const image of images) await teacher.teach(image, 1, () => {});
+        return read.taught.map(example => example.reach) }""", [(image*255).round().astype(int).ravel().tolist() for image in images])
+    np.testing.assert_allclose(reach, taught.taught_reach, atol=2e-3) # the page keeps bytes
+    others = [*list(drawings())[:40], *(barred(shift) for shift in (3, 9, 20, 40))]
+    python = [predict(np.stack([found.image for found in find_drawn(image, taught)]), taught) for image in others]
+    page = [read(whole, image) for image in others]
+    assert [p.labels.tolist() for p in python] == [[d['best'] for d in a] for a in page]
+    assert [p.is_digit.tolist() for p in python] == [[d['label'] is not None for d in a] for a in page]
+    assert max(np.abs(p.probabilities - [d['probabilities'] for d in a]).max() for p, a in zip(python, page)) < .05
+    assert page[-4][0]['best'] == page[-3][0]['best'] == 1
+
+
+def test_it_is_taught_remembers_and_forgets(whole, tmp_path):
+    cross(whole)
+    answers(whole, REFUSED)
+    key(whole, 1)
+    says(whole, 'Learned: this is a 1. It knows 1 of your digits.')
+    answers(whole, '^1, 99.0 % sure$')
+    assert 'What you taught has 99 % of the answer.' in whole.locator('.mnist-way').inner_text()
+    with whole.expect_download() as download: whole.get_by_role('button', name='Save what it learned').click()
+    download.value.save_as(tmp_path/'taught.npz')
+    frame = normalize_drawing(barred())[None]
+    assert not predict(frame).is_digit[0]
+    read = predict(frame, read_network(tmp_path/'taught.npz'))
+    assert read.labels[0] == 1 and read.is_digit[0] and read.probabilities[0, 1] > .9
+    whole.reload()
+    answers(whole, '^9, ')
+    cross(whole, 3)
+    answers(whole, '^1, ')
+    whole.get_by_role('button', name='Forget it').click()
+    says(whole, 'Forgotten. It knows 0 of your digits.')
+    answers(whole, REFUSED)
+    whole.get_by_role('button', name='Forget it').click()
+    says(whole, 'There is nothing to forget.')
+    whole.get_by_role('button', name='Save what it learned').click()
+    assert 'learned nothing from you yet' in whole.locator('.mnist-break [role=status]').inner_text()
+
+
+def test_what_would_do_harm_is_not_learned(whole):
+    seven(whole)
+    answers(whole, '^7, ')
+    key(whole, 1)
+    says(whole, 'It is hardly to be told from a usual 7.')
+    answers(whole, '^7, ')
+    whole.get_by_role('button', name='Clear').click()
+    key(whole, 1)
+    says(whole, 'Draw a digit first.')
+    cross(whole)
+    key(whole, 1)
+    says(whole, 'Learned: this is a 1.')
+    key(whole, 4)
+    says(whole, 'You have taught nearly the same as a 1.')
+    answers(whole, '^1, ')
+
+
+def test_nothing_to_compare_with_or_rubbish_in_store(whole):
+    whole.evaluate('localStorage.setItem("mnist_nb.taught", "[{]")')
+    whole.reload()
+    whole.route('**/sample.npz', lambda route: route.fulfill(status=404))
+    answers(whole, '^9, ')
+    cross(whole)
+    key(whole, 1)
+    says(whole, 'sample.npz: 404')
+    answers(whole, REFUSED)
+    whole.unroute('**/sample.npz')
+    key(whole, 1)
+    says(whole, 'Learned: this is a 1.')
+
+
 def test_nothing_is_sent(whole):
     sent = []
     whole.on('request', lambda r: sent.append(r.url))
@@ -473,7 +568,9 @@ def test_nothing_is_sent(whole):
     whole.get_by_label('random errors').check()
     whole.get_by_role('button', name='Copy link').click()
     answers(whole, '.')
-    assert not sent
+    key(whole, 3)
+    says(whole, 'hardly|Learned')
+    assert [url.rsplit('/')[-1] for url in sent] == ['sample.npz'] # known digits come, nothing goes
 
 
 def test_time_from_a_stroke_to_all_views(whole):

@@ -13,7 +13,7 @@ def lab(tmp_path_factory):
     "The address of a JupyterLab with one notebook, whose cell shows a pad."
     folder = tmp_path_factory.mktemp('lab')
     cell = dict(cell_type='code', id='pad', metadata={}, outputs=[], execution_count=None,
-                source='from mnist_nb.predict import drawing_pad\npad = drawing_pad()\npad')
+                source='from mnist_nb.pad import drawing_pad\npad = drawing_pad()\npad')
     (folder/'draw.ipynb').write_text(json.dumps(dict(cells=[cell], nbformat=4, nbformat_minor=5, metadata=dict(
         kernelspec=dict(name='python3', display_name='Python 3', language='python')))))
     with socket.socket() as s:
@@ -93,3 +93,17 @@ def test_what_is_no_digit_is_said(page):
     for x in range(30, 260, 25): draw(page, [(x, 30), (280 - x, 250)])
     answers(page, 'Looks most like a [0-9], but is no digit I know')
     page.get_by_role('button', name='Clear').click()
+
+def test_it_is_taught_and_forgets(page):
+    draw(page, [(140, 40), (140, 240)])
+    draw(page, [(60, 150), (220, 150)])
+    answers(page, 'Looks most like a [0-9], but is no digit I know')
+    page.locator('.keys button').nth(1).click()
+    page.get_by_text('Learned: this is a 1. It knows 1 of your digits.').wait_for(timeout=30_000)
+    answers(page, '^1, 99.0 % sure')
+    page.get_by_role('button', name='Forget it').click()
+    page.get_by_text('Forgotten. It knows 0 of your digits.').wait_for(timeout=30_000)
+    answers(page, 'Looks most like a [0-9], but is no digit I know')
+    page.get_by_role('button', name='Clear').click()
+    page.locator('.keys button').nth(1).click()
+    page.get_by_text('Draw a digit first.').wait_for(timeout=30_000)

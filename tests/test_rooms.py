@@ -5,7 +5,7 @@ from conftest import REPOSITORY
 
 FLOORS = [ # from the ground; a module imports from lower floors only
     {'files'}, {'images', 'data'}, {'model', 'network', 'strokes'}, {'handwriting', 'train'}, {'evaluate'}, {'visualize'}, {'improve'},
-    {'speed', 'datasets'}, {'runs'}, {'predict', 'search', 'benchmark'}, {'teach'}]
+    {'speed', 'datasets'}, {'runs'}, {'predict', 'search', 'benchmark'}, {'teach'}, {'pad'}]
 FLOOR = {name: n for n, names in enumerate(FLOORS) for name in names}
 MODULES = sorted(p.stem for p in (REPOSITORY/'mnist_nb').glob('*.py') if not p.stem.startswith('_'))
 
@@ -29,7 +29,7 @@ def test_no_arrow_points_up(name):
     assert all(FLOOR[other] < FLOOR[name] for other in imported(name))
 
 
-@pytest.mark.parametrize('name', ['files', 'images', 'network', 'strokes', 'handwriting', 'data', 'evaluate', 'visualize', 'datasets', 'predict', 'teach'])
+@pytest.mark.parametrize('name', ['files', 'images', 'network', 'strokes', 'handwriting', 'data', 'evaluate', 'visualize', 'datasets', 'predict', 'teach', 'pad'])
 def test_what_knows_arrays_only_needs_no_tensorflow(name):
     code = f"import sys, mnist_nb.{name}; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, '-c', code]).returncode == 0

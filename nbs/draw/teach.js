@@ -2,7 +2,8 @@
 import { loadSample } from "../learn/sample.js";
 import { describe, distance, unitLength } from "./read.js";
 
-const NEAREST = 0.03, MOST = 50, STORE = "mnist_nb.taught", PIXELS = 784; // the first two as in Python
+const NEAR = 0.03, MOST = 50, WAY = 0.6, MARGIN = 0.01; // as in Python
+const STORE = "mnist_nb.taught", PIXELS = 784;
 const inputsOf = (image) => unitLength(describe(Float32Array.from(image, (byte) => byte / 255)));
 
 // 4,000 known digits, loaded when something is taught for the first time, and described without blocking the page.
@@ -21,26 +22,26 @@ function loadKnown(say) {
 }
 
 function nearest(inputs, label, others) {
-  let reach = Infinity, other = null;
+  let near = Infinity, other = null;
   for (const o of others) {
     if (o.label === label) continue;
     const d = distance(inputs, o.inputs);
-    if (d < reach) [reach, other] = [d, o];
+    if (d < near) [near, other] = [d, o];
   }
-  return { reach, other };
+  return { near, other };
 }
 
 // Examples in this browser. `use(examples)` gets those that count, each time that they change.
 export function createTeacher(use) {
   let kept = [];
   try {
-    kept = JSON.parse(localStorage.getItem(STORE) ?? "[]").map(({ image, label, reach }) => ({ image, label, reach, inputs: inputsOf(image) }));
+    kept = JSON.parse(localStorage.getItem(STORE) ?? "[]").map(({ image, label, near }) => ({ image, label, near, inputs: inputsOf(image) }));
   } catch { /* a browser that keeps nothing, or what is no list of examples: begin without */ }
   function changed() {
     try {
-      localStorage.setItem(STORE, JSON.stringify(kept.map(({ image, label, reach }) => ({ image, label, reach }))));
+      localStorage.setItem(STORE, JSON.stringify(kept.map(({ image, label, near }) => ({ image, label, near }))));
     } catch { /* it is known until the page is closed */ }
-    use(kept.map(({ inputs, label, reach }) => ({ inputs, label, reach: Math.min(reach, nearest(inputs, label, kept).reach) })));
+    use(kept.map(({ inputs, label, near }) => ({ inputs, label, reach: 2 * (WAY * Math.min(near, nearest(inputs, label, kept).near) - MARGIN) })));
   }
   changed();
   return {
@@ -48,11 +49,11 @@ export function createTeacher(use) {
     // Teach what an image of 784 bytes is; throws an error that says why, if that would do harm.
     async teach(image, label, say) {
       if (kept.length >= MOST) throw new Error(`${MOST} examples are the most. Forget some first.`);
-      const inputs = inputsOf(image), { reach, other } = nearest(inputs, label, await loadKnown(say));
-      if (reach < NEAREST) throw new Error(`It is hardly to be told from a usual ${other.label}. Draw it again, more clearly.`);
+      const inputs = inputsOf(image), { near, other } = nearest(inputs, label, await loadKnown(say));
+      if (near < NEAR) throw new Error(`It is hardly to be told from a usual ${other.label}. Draw it again, more clearly.`);
       const before = nearest(inputs, label, kept);
-      if (before.reach < NEAREST) throw new Error(`You have taught nearly the same as a ${before.other.label}.`);
-      kept.push({ image: Array.from(image), label, reach, inputs });
+      if (before.near < NEAR) throw new Error(`You have taught nearly the same as a ${before.other.label}.`);
+      kept.push({ image: Array.from(image), label, near, inputs });
       changed();
     },
     forget(n = 1) {
