@@ -29,9 +29,8 @@ def _known(preparation):
     images = sample['x_train'].astype(np.float32)/255
     return unit_length(np.concatenate([preparation(images[i:i + 500]) for i in range(0, len(images), 500)])), sample['y_train']
 
-def _nearest(inputs, labels, known, known_labels):
-    "For each example, the distance of the nearest one with another label, known or taught, and which one that is."
-    others, other_labels = np.concatenate([known, inputs]), np.concatenate([known_labels, labels])
+def _nearest(inputs, labels, others, other_labels):
+    "For each example, the distance of the nearest of others with another label, and which one that is."
     distances = np.where(labels[:, None] == other_labels, np.inf, 1 - inputs @ others.T)
     return distances.min(1), distances.argmin(1)
 
@@ -57,8 +56,11 @@ def teach(
                                              'To learn from more, train a network with `mnist_train`.')
     known, known_labels = _known(Preparation(network.rescale, network.deskew, network.directions))
     near, which = _nearest(inputs, labels, known, known_labels)
+    usual = [f'a usual {known_labels[n]}' for n in which]
     names = ['an example taught before']*(len(labels) - len(names)) + names
-    _check_near(near, which - len(known), names, labels, known_labels)
+    near_taught, which = _nearest(inputs, labels, inputs, labels)
+    _refuse_near(near, names, labels, usual)
+    _refuse_near(near_taught, names, labels, [f'{names[n]}, taught as {labels[n]}' for n in which])
     return replace(network, taught_inputs=inputs, taught_labels=labels, taught_reach=2*(_WAY*near - _MARGIN))
 
 # %% ../nbs/22_teach.ipynb #check_examples
@@ -72,10 +74,9 @@ def _check_labels(network, images, labels):
         raise TeachError(f'{len(images)} images need as many labels, whole numbers from 0 to 9; here are {labels.dtype} {labels.shape}.')
     return labels.astype(int)
 
-def _check_near(near, which, names, labels, known_labels):
-    "Refuse examples that are hardly to be told from a known digit (`which` < 0), or from another example."
-    def like(n): return f"{names[n]}, taught as {labels[n]}" if n >= 0 else f'a usual {known_labels[n]}'
-    bad = [f'{names[n]}: taught as {labels[n]}, and hardly to be told from {like(which[n])}.' for n in np.flatnonzero(near < _NEAR)]
+def _refuse_near(near, names, labels, like):
+    "Refuse examples that are hardly to be told from what has another label."
+    bad = [f'{names[n]}: taught as {labels[n]}, and hardly to be told from {like[n]}.' for n in np.flatnonzero(near < _NEAR)]
     if bad: raise TeachError('\n'.join(bad[:10] + [f'… and {len(bad) - 10} more.']*(len(bad) > 10)) + '\nCorrect the label, or leave it out.')
 
 # %% ../nbs/22_teach.ipynb #read_examples
