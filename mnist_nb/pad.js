@@ -1,18 +1,23 @@
-// A pad to draw digits on: canvas, undo, clear, the 28 × 28 image of each and ten bars. Who makes it says what a drawing means.
+// A pad to draw digits on: canvas, undo, clear, the 28 × 28 image of each and ten bars. The caller says what a drawing means.
 const SIDE = 280, PEN = 20, STEP = 10, SMALL = 4 * PEN; // SMALL: what is not larger is hardly more than blots of the pen
 
 const CSS = `
 .mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: inherit; margin-bottom: 24px; max-width: 100%; min-height: 340px; user-select: none; -webkit-user-select: none; }
 .mnist-pad canvas { border: 1px solid #767676; border-radius: 4px; display: block; background: #fff; }
 .mnist-pad .paper { width: 280px; max-width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair; }
-.mnist-pad .seen { width: 84px; height: auto; max-height: 84px; image-rendering: pixelated; background: #000; }
+.mnist-pad .seen { display: flex; gap: 4px; height: 84px; align-items: center; }
+.mnist-pad .seen canvas { width: 100%; height: auto; image-rendering: pixelated; background: #000; pointer-events: none; }
+.mnist-pad .seen button { margin: 0; padding: 0; width: 84px; border: 0; }
+.mnist-pad .seen button[aria-pressed="true"]:not(:only-child) { outline: 3px solid #c44a00; }
 .mnist-pad caption { caption-side: top; text-align: left; padding: 0; color: inherit; }
 .mnist-pad :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
 .mnist-pad button { font: inherit; padding: 4px 14px; margin: 8px 8px 0 0; border: 1px solid #767676; border-radius: 4px; background: none; color: inherit; cursor: pointer; }
 .mnist-pad .answer { font-size: 20px; font-weight: 600; margin: 0 0 8px; line-height: 1.4; min-height: 2.8em; width: 280px; max-width: 100%; }
 .mnist-pad table { border-collapse: collapse; margin: 8px 0 0; width: 250px; table-layout: fixed; font-size: 13px; display: table; }
 .mnist-pad th, .mnist-pad td { padding: 1px 4px; border: 0; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; background: none; }
-.mnist-pad th { width: 14px; }
+.mnist-pad th { width: 22px; }
+.mnist-pad th button { margin: 0; padding: 0; width: 100%; border: 0; text-align: right; }
+.mnist-pad th button[aria-pressed="true"] { font-weight: 700; text-decoration: underline; }
 .mnist-pad td.bar { text-align: left; }
 .mnist-pad td:last-child { width: 68px; }
 .mnist-pad td.bar div { height: 11px; width: 0; background: #0072b2; }
@@ -27,9 +32,18 @@ function add(parent, tag, properties = {}) {
   return element;
 }
 
+// Strokes as text for a link, and back: two characters of base 36 for each coordinate, in quarters of a pixel.
+const QUARTER = 4, CODE = /^([0-9a-z]{4})+(-([0-9a-z]{4})+)*$/;
+export const toText = (strokes) => strokes.map((stroke) => stroke.flat().map((x) => Math.round(QUARTER * (x + PEN)).toString(36).padStart(2, "0")).join("")).join("-");
+export function fromText(text) {
+  if (!CODE.test(text)) return [];
+  return text.split("-").map((part) => part.match(/.{4}/g).map((point) => [point.slice(0, 2), point.slice(2)].map((x) => parseInt(x, 36) / QUARTER - PEN)));
+}
+
 // Build the pad in `root`. `read(ink)` gets the drawing, SIDE × SIDE bytes, 0 for paper and 255 for ink, and what it
 // returns, or later passes to the returned `show`, is shown: for each digit {label, probabilities, image}, label null if it is none.
-export function createPad(root, read) {
+// `look(digit, about)` gets the reading that is shown, null if there is none, and the digit that was pointed at, null if none was.
+export function createPad(root, read, look = null) {
   root.classList.add("mnist-pad");
   add(root, "style", { textContent: CSS });
   const left = add(root, "div"), right = add(root, "div");
@@ -41,23 +55,25 @@ export function createPad(root, read) {
   const clear = add(left, "button", { type: "button", textContent: "Clear" });
   const answer = add(right, "p", { className: "answer" });
   answer.setAttribute("role", "status");
-  const seen = add(right, "canvas", { width: 28, height: 28, className: "seen" });
-  seen.setAttribute("role", "img");
-  seen.setAttribute("aria-label", "The 28 by 28 pixels of each digit that the network sees");
+  const seen = add(right, "div", { className: "seen" });
+  seen.setAttribute("role", "group");
+  seen.setAttribute("aria-label", "What the network sees of each digit, 28 by 28 pixels");
   const table = add(right, "table");
   table.setAttribute("aria-label", "Probability of each digit");
   const caption = add(table, "caption");
   const rows = Array.from({ length: 10 }, (_, digit) => {
     const row = add(table, "tr");
-    add(row, "th", { textContent: digit, scope: "row" });
-    return { row, bar: add(add(row, "td", { className: "bar" }), "div"), share: add(row, "td") };
+    const name = add(add(row, "th", { scope: "row" }), "button", { type: "button", textContent: digit, title: `Why ${digit}, or why not?` });
+    name.addEventListener("click", () => ((about = about === digit ? null : digit), show(digits)));
+    return { row, name, bar: add(add(row, "td", { className: "bar" }), "div"), share: add(row, "td") };
   });
 
   const pen = paper.getContext("2d"); // what is shown; what is read has SIDE × SIDE pixels on any display
   const inkPen = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE }).getContext("2d", { willReadFrequently: true });
   pen.scale(fine, fine);
+  let digits = [], chosen = null, about = null; // what is shown, the one of them that was pointed at, and the digit asked about
   const strokes = [];
-  let asked = false;
+  let asked = false, showing = false; // whether a frame is due, and whether what is there drew itself
 
   function draw() {
     for (const on of [pen, inkPen]) {
@@ -102,41 +118,53 @@ export function createPad(root, read) {
     const text = digits.map(({ label }) => label ?? "?").join(""), least = Math.min(...sure);
     if (!text.includes("?")) return `${text}, ${(100 * least).toFixed(1)} % sure`;
     if (isSmall()) return "Too small to read: draw larger";
-    if (digits.length > 1) return `${text}: what is ? is no digit I know`;
+    if (digits.length > 1) return `${text} (? is no digit I know)`;
     return `Looks most like a ${digits[0].probabilities.indexOf(least)}, but is no digit I know`;
   }
 
-  function show(digits) {
+  function show(found) {
+    if (found.length !== digits.length) chosen = null;
+    digits = found;
     const sure = digits.map(({ probabilities }) => Math.max(...probabilities)), text = say(digits, sure);
     if (answer.textContent !== text) answer.textContent = text; // so that it is not announced twice
-    const refused = digits.findIndex(({ label }) => label === null), picked = refused >= 0 ? refused : sure.indexOf(Math.min(...sure));
-    table.className = refused >= 0 ? "refused" : ""; // no bar says otherwise
-    caption.textContent = digits.length > 1 ? `of the ${picked + 1}${["st", "nd", "rd"][picked] ?? "th"}${refused < 0 ? ", the least sure" : ""}` : "\u00a0";
-    rows.forEach(({ row, bar, share }, digit) => {
-      const p = digits[picked]?.probabilities[digit] ?? 0;
-      row.className = p && p === sure[picked] && refused < 0 ? "top" : "";
+    const doubtful = digits.findIndex(({ label }) => label === null), picked = chosen ?? (doubtful >= 0 ? doubtful : sure.indexOf(Math.min(...sure)));
+    const digit = digits[picked] ?? null, refused = digit?.label === null;
+    table.className = refused ? "refused" : ""; // no bar says otherwise
+    caption.textContent = digits.length > 1 ? `of the ${picked + 1}${["st", "nd", "rd"][picked] ?? "th"}${chosen === null && !refused ? ", the least sure" : ""}` : digit && look ? "Choose a digit: why, or why not?" : "\u00a0";
+    rows.forEach(({ row, name, bar, share }, k) => {
+      const p = digit?.probabilities[k] ?? 0;
+      row.className = p && p === sure[picked] && !refused ? "top" : "";
+      name.setAttribute("aria-pressed", about === k);
       bar.style.width = `${100 * p}%`;
-      share.textContent = digits.length ? `${(100 * p).toFixed(1)} %` : "";
+      share.textContent = digit ? `${(100 * p).toFixed(1)} %` : "";
     });
-    seen.width = 28 * Math.max(1, digits.length);
-    seen.style.width = `${Math.min(84 * Math.max(1, digits.length), 252)}px`;
-    const view = seen.getContext("2d");
-    digits.forEach(({ image }, n) => {
-      const pixels = view.createImageData(28, 28);
-      for (let i = 0; i < 784; i++) pixels.data.set([image[i], image[i], image[i], 255], 4 * i);
-      view.putImageData(pixels, 28 * n, 0);
+    while (seen.children.length > Math.max(1, digits.length)) seen.lastChild.remove();
+    while (seen.children.length < Math.max(1, digits.length)) {
+      const n = seen.children.length, button = add(seen, "button", { type: "button" });
+      add(button, "canvas", { width: 28, height: 28 });
+      button.addEventListener("click", () => ((chosen = n), show(digits)));
+    }
+    [...seen.children].forEach((button, n) => {
+      button.setAttribute("aria-pressed", n === picked);
+      button.setAttribute("aria-label", `${["First", "Second", "Third"][n] ?? `${n + 1}th`} digit`);
+      const view = button.firstChild.getContext("2d"), pixels = view.createImageData(28, 28), image = digits[n]?.image;
+      for (let i = 0; i < 784; i++) pixels.data.set([image?.[i] ?? 0, image?.[i] ?? 0, image?.[i] ?? 0, 255], 4 * i);
+      view.putImageData(pixels, 0, 0);
     });
+    look?.(digit, about);
   }
 
   const place = (event) => {
     const box = paper.getBoundingClientRect();
-    return [((event.clientX - box.left) * SIDE) / box.width, ((event.clientY - box.top) * SIDE) / box.height];
+    return [((event.clientX - box.left) * SIDE) / box.width, ((event.clientY - box.top) * SIDE) / box.height]
+      .map((x) => Math.round(QUARTER * Math.min(SIDE + PEN, Math.max(-PEN, x))) / QUARTER); // as a link holds it
   };
   let pointer = null; // the one that draws; a second finger does not
   function begin(event) {
     if (pointer !== null || !(event.buttons & 1)) return;
     event.preventDefault();
     paper.focus({ preventScroll: true });
+    stop();
     pointer = event.pointerId;
     paper.setPointerCapture(pointer);
     strokes.push([place(event)]);
@@ -158,7 +186,25 @@ export function createPad(root, read) {
     pen.fillRect(cursor[0] - 3, cursor[1] - 3, 6, 6);
   }
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const back = () => (strokes.pop(), changed());
+  const back = () => (stop(), strokes.pop(), changed());
+  // What draws itself is gone at the first touch, so that nobody has to clear it.
+  function stop() {
+    if (!showing) return;
+    showing = false;
+    strokes.length = 0;
+  }
+  function play(drawing, milliseconds) {
+    const points = drawing.flatMap((stroke, n) => stroke.map((point) => [n, point])), begun = performance.now();
+    showing = true;
+    requestAnimationFrame(function step(now) {
+      if (!showing) return;
+      const due = Math.min(points.length, Math.ceil((points.length * Math.max(1, now - begun)) / milliseconds));
+      strokes.length = 0;
+      for (const [n, point] of points.slice(0, due)) (strokes[n] ??= []).push(point);
+      changed();
+      if (due < points.length) requestAnimationFrame(step);
+    });
+  }
   root.addEventListener("keydown", (event) => {
     if (event.key !== "z" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
@@ -170,6 +216,7 @@ export function createPad(root, read) {
     if (!move && event.key !== " ") return;
     event.preventDefault();
     event.stopPropagation();
+    stop();
     cursor ??= [SIDE / 2, SIDE / 2];
     if (move) cursor = cursor.map((c, i) => Math.min(SIDE - PEN, Math.max(PEN, c + STEP * move[i])));
     else if ((down = !down)) strokes.push([]);
@@ -182,19 +229,31 @@ export function createPad(root, read) {
   });
 
   undo.addEventListener("click", back);
-  clear.addEventListener("click", () => ((strokes.length = 0), changed()));
+  clear.addEventListener("click", () => (stop(), (strokes.length = 0), changed()));
   draw();
   show([]);
-  return show;
+  return Object.assign(show, { play, strokes, changed, paper });
 }
 
-// As a widget in a notebook, Python reads the drawing.
+// As a widget in a notebook, Python reads the drawing, and sends the views and the arrays of the network, if it has views.
+const floats = (view) => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 export default {
   render({ model, el }) {
-    const show = createPad(el, (ink) => {
+    const top = add(el, "div"), below = add(el, "div");
+    let way = null;
+    const show = createPad(top, (ink) => {
       model.set("ink", new DataView(ink.buffer));
       model.save_changes();
+    }, (digit, about) => way?.(digit, about));
+    const update = () => show(model.get("result").map((digit) => ({ ...digit, ...Object.fromEntries(["upright", "inputs", "sums", "units"].map((name) => [name, floats(digit[name])])) })));
+    model.on("change:result", update);
+    model.on("msg:custom", async ({ views, names }, buffers) => {
+      if (way) return; // another view of the same pad has asked
+      const file = URL.createObjectURL(new Blob([views], { type: "text/javascript" }));
+      const { createWay } = await import(file), network = Object.fromEntries(names.map((name, n) => [name, floats(buffers[n])]));
+      way = createWay(below, () => network);
+      update();
     });
-    model.on("change:result", () => show(model.get("result")));
+    model.send({ send: "views" });
   },
 };

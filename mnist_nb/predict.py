@@ -21,6 +21,7 @@ from fastcore.script import call_parse
 from PIL import Image
 from .files import DataError, read_weights, replacing, until_closed
 from .handwriting import _name, ImageError, count_pages, find_digit, find_digits, find_drawn, fit_frame, read_image
+from .images import Preparation
 from .network import _PACKAGE, _read_arrays, DIGIT_NAMES, Network, NetworkError, Predictions, predict, read_network, residual
 
 _all_ = ['Network', 'NetworkError', 'Predictions', 'predict', 'read_network']
@@ -356,6 +357,17 @@ def mnist_predict(
         except KeyboardInterrupt: sys.exit(130)
     if failed: sys.exit(1)
 
+# %% ../nbs/21_predict.ipynb #on_the_way
+def _on_the_way(images, network):
+    "What the pad shows of each digit on its way through the network: a list of dictionaries, the arrays as bytes of float32."
+    if not images: return []
+    images = np.stack(images)
+    p, inputs, upright = predict(images, network), network.inputs(images), Preparation(network.rescale, network.deskew)(images)
+    arrays = dict(upright=upright, inputs=inputs, sums=inputs @ network.hidden_kernel + network.hidden_bias, units=network.hidden(inputs))
+    return [dict(label=int(p.labels[n]) if p.is_digit[n] else None, probabilities=p.probabilities[n].tolist(),
+                 image=(image*255).round().astype(int).ravel().tolist(), **{name: a[n].astype('<f4').tobytes() for name, a in arrays.items()})
+            for n, image in enumerate(images)]
+
 # %% ../nbs/21_predict.ipynb #drawing_pad
 def drawing_pad(
     network:Network=None, # Default: the one that comes with the package
@@ -363,6 +375,8 @@ def drawing_pad(
     "A pad for JupyterLab to draw digits on, which are read while they are drawn."
     try: import anywidget, traitlets
     except ImportError: raise ImportError("the pad needs anywidget. Install it: pip install 'mnist_nb[pad]'") from None
+
+    network = network or read_network()
 
     class Pad(anywidget.AnyWidget):
         _esm = _PACKAGE/'pad.js'
@@ -374,13 +388,16 @@ def drawing_pad(
         def _read(self, change):
             ink = np.frombuffer(self.ink, np.uint8)
             side = int(len(ink)**.5)
-            try: images = np.stack([found.image for found in find_drawn(ink.reshape(side, side), network)])
-            except ImageError: images = np.zeros((0, 28, 28), np.float32)
-            p = predict(images, network)
-            labels = [int(label) if good else None for label, good in zip(p.labels, p.is_digit)]
-            self.text = ''.join('?' if label is None else str(label) for label in labels)
-            self.label, self.probabilities, self.image = (labels[0], p.probabilities[0], images[0]) if len(images) == 1 else (None, None, None)
-            self.result = [dict(label=label, probabilities=q.tolist(), image=(image*255).round().astype(int).ravel().tolist())
-                           for label, q, image in zip(labels, p.probabilities, images)]
+            try: images = [found.image for found in find_drawn(ink.reshape(side, side), network)]
+            except ImageError: images = []
+            result = _on_the_way(images, network)
+            self.text = ''.join('?' if digit['label'] is None else str(digit['label']) for digit in result)
+            self.label, self.probabilities, self.image = None, None, None
+            if len(result) == 1: self.label, self.probabilities, self.image = result[0]['label'], np.float32(result[0]['probabilities']), images[0]
+            self.result = result
 
-    return Pad()
+    pad, names = Pad(), ['hidden_kernel', 'logits_kernel', 'logits_bias', 'hidden_bias', 'mean']
+    if network.directions: # the views are of edges
+        views = dict(views=(_PACKAGE/'way.js').read_text(encoding='utf-8'), names=names)
+        pad.on_msg(lambda *_: pad.send(views, [getattr(network, name).astype('<f4').tobytes() for name in names]))
+    return pad

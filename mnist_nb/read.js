@@ -1,18 +1,28 @@
 // What mnist_nb.handwriting and mnist_nb.predict compute, for a page without Python. tests/test_draw.py compares the two.
-const N = 28, PLACES = 7;
+const N = 28, PLACES = 7, INK = Math.fround(0.4); // INK: single precision, as in Python
 
-// The arrays of an .npz file whose members are not compressed, as np.savez writes it.
-function parseNpz(buffer) {
-  const view = new DataView(buffer), text = new TextDecoder(), arrays = {};
+// Where an .npz file has its members: the name of each, and from where on how many bytes, compressed or not.
+export function findMembers(buffer) {
+  const view = new DataView(buffer), text = new TextDecoder(), members = [];
   let directory = buffer.byteLength - 22;
   while (directory >= 0 && view.getUint32(directory, true) !== 0x06054b50) directory--;
-  if (directory < 0) throw new Error("the file of the network is cut off or is another");
+  if (directory < 0) throw new Error("the file is cut off or is another");
   let entry = view.getUint32(directory + 16, true);
   for (let n = view.getUint16(directory + 10, true); n > 0; n--) {
     const [nameLength, extraLength, noteLength] = [28, 30, 32].map((o) => view.getUint16(entry + o, true));
     const name = text.decode(new Uint8Array(buffer, entry + 46, nameLength)).replace(/\.npy$/, "");
     const local = view.getUint32(entry + 42, true);
     const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+    members.push({ name, start, size: view.getUint32(entry + 20, true) });
+    entry += 46 + nameLength + extraLength + noteLength;
+  }
+  return members;
+}
+
+// The arrays of an .npz file whose members are not compressed, as np.savez writes it.
+function parseNpz(buffer) {
+  const view = new DataView(buffer), text = new TextDecoder(), arrays = {};
+  for (const { name, start } of findMembers(buffer)) {
     const headerLength = view.getUint16(start + 8, true);
     const header = text.decode(new Uint8Array(buffer, start + 10, headerLength));
     const kind = /'descr': '(.*?)'/.exec(header)[1];
@@ -21,10 +31,11 @@ function parseNpz(buffer) {
     if (kind === "<f2") arrays[name] = Float32Array.from({ length: size }, (_, i) => half(view.getUint16(at + 2 * i, true)));
     else if (kind === "<f4") arrays[name] = Float32Array.from({ length: size }, (_, i) => view.getFloat32(at + 4 * i, true));
     else if (kind === "<f8") arrays[name] = Float32Array.from({ length: size }, (_, i) => view.getFloat64(at + 8 * i, true));
+    else if (kind === "|u1") arrays[name] = new Uint8Array(buffer, at, size);
+    else if (kind === "|i1") arrays[name] = new Int8Array(buffer, at, size);
     else if (kind === "|b1") arrays[name] = [view.getUint8(at) === 1];
     else if (kind.startsWith("<U")) arrays[name] = String.fromCodePoint(...Array.from({ length: +kind.slice(2) }, (_, i) => view.getUint32(at + 4 * i, true)));
     else throw new Error(`${name} is of kind ${kind}, which this page does not read`);
-    entry += 46 + nameLength + extraLength + noteLength;
   }
   return arrays;
 }
@@ -34,13 +45,21 @@ function half(bits) {
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
 }
 
+// The rough weights that nbs/make_first.py writes: three of six values in a byte of the hidden layer, a byte for a logit's.
+function unpack({ hidden_codes, hidden_steps, logits_codes, logits_steps, ...rest }) {
+  const inputs = rest.mean.length, hidden = hidden_steps.length, classes = logits_steps.length, hidden_kernel = new Float32Array(inputs * hidden), powers = [1, 6, 36];
+  for (let p = 0; p < hidden_kernel.length; p++)
+    hidden_kernel[p] = ((Math.floor(hidden_codes[Math.floor(p / 3)] / powers[p % 3]) % 6) - 2.5) * hidden_steps[p % hidden];
+  return { ...rest, hidden_kernel, logits_kernel: Float32Array.from(logits_codes, (code, p) => code * logits_steps[p % classes]) };
+}
+
 // --- handwriting: from a drawing to MNIST's form -------------------------------------------------------------------
 
 // What hangs together in a drawing: the number of each pixel's part, from 1 on, and the parts that are no specks, boxes without their ends.
 function findParts(ink, side) {
   const label = new Int32Array(ink.length), parts = [], stack = [];
   for (let start = 0; start < label.length; start++) {
-    if (label[start] || !(ink[start] > 0.4)) continue;
+    if (label[start] || !(ink[start] > INK)) continue;
     const part = { n: parts.length + 1, size: 0, top: side, bottom: 0, left: side, right: 0 };
     parts.push(part); stack.push(start); label[start] = part.n;
     while (stack.length) {
@@ -50,7 +69,7 @@ function findParts(ink, side) {
       for (let r = Math.max(0, row - 1); r <= Math.min(side - 1, row + 1); r++)
         for (let c = Math.max(0, column - 1); c <= Math.min(side - 1, column + 1); c++) {
           const q = r * side + c;
-          if (!label[q] && ink[q] > 0.4) { label[q] = part.n; stack.push(q); }
+          if (!label[q] && ink[q] > INK) { label[q] = part.n; stack.push(q); }
         }
     }
   }
@@ -116,13 +135,13 @@ function between(image, row, column) {
 
 // Some parts of a drawing as MNIST's makers would have made them.
 function frameOf(ink, side, label, parts) {
-  const numbers = new Set(parts.map((part) => part.n)), mask = label.map((n) => (numbers.has(n) ? 1 : 0));
   const { top, bottom, left, right } = around(parts);
-  const [rows, columns] = [bottom - top, right - left], pixel = (_, p) => (top + Math.floor(p / columns)) * side + left + (p % columns);
-  const places = Int32Array.from({ length: rows * columns }, pixel);
-  let near = Uint8Array.from(places, (p) => mask[p]);
+  const [rows, columns] = [bottom - top, right - left], kept = [], cut = new Float32Array(rows * columns);
+  for (const part of parts) kept[part.n] = 1;
+  let near = new Uint8Array(rows * columns);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) near[r * columns + c] = kept[label[(top + r) * side + left + c]];
   for (let n = Math.max(1, Math.floor(side / 100)); n > 0; n--) near = dilate(near, columns);
-  const cut = Float32Array.from(places, (p, i) => ink[p] * near[i]);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) cut[r * columns + c] = near[r * columns + c] * ink[(top + r) * side + left + c];
   const scale = 20 / Math.max(rows, columns), round = (x) => { const r = Math.round(x); return r - x === 0.5 && r % 2 ? r - 1 : r; }; // to even, as Python does
   const [height, width] = [rows, columns].map((n) => Math.max(1, round(n * scale)));
   const small = resize(cut, rows, columns, height, width).map((v) => Math.max(v, 0)), most = small.reduce((a, b) => Math.max(a, b), 0);
@@ -176,21 +195,42 @@ function directionFeatures(image) {
   return features;
 }
 
-// Load the network at an address (or take its bytes) and return the function that reads a drawing.
+// Random numbers from a seed: mulberry32 (Tommy Ettinger, 2017, in the public domain), two of them to a normal one (Box and Muller 1958).
+function normals(seed) {
+  const uniform = () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
+// Weights with noise: `times` as large as they are.
+function noisy(weights, times, seed) {
+  const normal = normals(seed), size = times * Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0) / weights.length);
+  return weights.map((w) => w + size * normal());
+}
+
+// Load the network at an address (or take its bytes) and return the function that reads a drawing. Its `network` has the arrays
+// that it reads with; its `damage({noise, half, relu})` breaks them: noise so many times as large as the weights, every second
+// unit off, no ReLU.
 export async function loadReader(source) {
   const response = source instanceof ArrayBuffer ? null : await fetch(source);
   if (response && !response.ok) throw new Error(`${source}: ${response.status} ${response.statusText}`.trim());
   const buffer = response ? await response.arrayBuffer() : source;
-  const network = parseNpz(buffer), hidden = network.hidden_bias.length, parts = network.components.length / network.mean.length;
-  if (!network.rescale[0] || !network.deskew[0] || !network.directions[0] || network.activation !== "squared_relu") throw new Error("this page reads networks of the recipe best only");
+  const arrays = parseNpz(buffer), whole = arrays.hidden_codes ? unpack(arrays) : arrays, hidden = whole.hidden_bias.length, parts = whole.components.length / whole.mean.length;
+  if (!whole.rescale[0] || !whole.deskew[0] || !whole.directions[0] || whole.activation !== "squared_relu") throw new Error("this page reads networks of the recipe best only");
+  let network = whole, half = false, relu = true;
   function readFrame(image) {
-    const inputs = directionFeatures(warp(image)), units = Float32Array.from(network.hidden_bias), logits = Float32Array.from(network.logits_bias);
-    inputs.forEach((v, i) => { if (v) for (let h = 0, w = i * hidden; h < hidden; h++, w++) units[h] += v * network.hidden_kernel[w]; });
+    const upright = warp(image), inputs = directionFeatures(upright), sums = Float32Array.from(network.hidden_bias), logits = Float32Array.from(network.logits_bias);
+    inputs.forEach((v, i) => { if (v) for (let h = 0, w = i * hidden; h < hidden; h++, w++) sums[h] += v * network.hidden_kernel[w]; });
+    const units = sums.map((v, h) => ((v > 0 || !relu) && !(half && h % 2) ? v * v : 0));
     let evidence = 0;
     units.forEach((v, h) => {
-      if (!(v > 0)) return;
-      for (let k = 0; k < 10; k++) logits[k] += v * v * network.logits_kernel[h * 10 + k];
-      evidence += v * v * network.score_kernel[h];
+      if (!v) return;
+      for (let k = 0; k < 10; k++) logits[k] += v * network.logits_kernel[h * 10 + k];
+      evidence += v * network.score_kernel[h];
     });
     const top = Math.max(...logits), energy = top + Math.log(logits.reduce((sum, z) => sum + Math.exp(z - top), 0));
     const centred = inputs.map((v, i) => v - network.mean[i]), residual = centred.slice();
@@ -201,7 +241,8 @@ export async function loadReader(source) {
     }
     const score = energy - network.residual_weight[0] * Math.hypot(...residual) + Math.min(evidence, 4);
     const probabilities = Array.from(logits, (z) => Math.exp(z - energy));
-    return { label: score >= network.threshold[0] ? logits.indexOf(top) : null, best: logits.indexOf(top), score, probabilities, image: Array.from(image, (v) => Math.round(v * 255)) };
+    return { label: score >= network.threshold[0] ? logits.indexOf(top) : null, best: logits.indexOf(top), score, probabilities,
+      image: Array.from(image, (v) => Math.round(v * 255)), upright, inputs, sums, units };
   }
   // The runs of neighbouring characters that together are read best, as in Python's find_drawn.
   function readRuns(pieces, framed) {
@@ -218,9 +259,17 @@ export async function loadReader(source) {
     return best[pieces.length].read;
   }
   // What was drawn, side × side bytes from 0 (paper) to 255 (ink): a reading for each digit, from the left to the right.
-  return (drawing) => {
-    const side = Math.round(Math.sqrt(drawing.length)), ink = Float32Array.from(drawing, (byte) => byte / 255);
+  function read(drawing) {
+    const side = Math.round(Math.sqrt(drawing.length)), ink = new Float32Array(drawing.length);
+    for (let p = 0; p < ink.length; p++) ink[p] = drawing[p] / 255;
     const { label, parts } = findParts(ink, side);
     return parts.length ? readRuns(findCharacters(parts), (some) => frameOf(ink, side, label, some)) : [];
+  }
+  read.network = whole;
+  read.damage = (what) => {
+    ({ half = false, relu = true } = what);
+    const [hidden_kernel, logits_kernel] = ["hidden_kernel", "logits_kernel"].map((name, seed) => (what.noise ? noisy(whole[name], what.noise, seed) : whole[name]));
+    network = read.network = { ...whole, hidden_kernel, logits_kernel };
   };
+  return read;
 }

@@ -36,7 +36,7 @@ def address():
 
 def test_all_pages_are_there():
     modules = {p.stem for p in (REPOSITORY/'mnist_nb').glob('[a-z]*.py')}
-    assert {f'{m}.html' for m in modules} | {'index.html', 'draw.html', 'change.html', 'glossary.html'} == set(PAGES)
+    assert {f'{m}.html' for m in modules} | {'index.html', 'draw.html', 'learn.html', 'change.html', 'glossary.html'} == set(PAGES)
 
 
 @pytest.mark.parametrize('theme', ['light', 'dark'])
