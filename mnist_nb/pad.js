@@ -5,19 +5,27 @@ const CSS = `
 .mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: inherit; margin-bottom: 24px; max-width: 100%; min-height: 340px; user-select: none; -webkit-user-select: none; }
 .mnist-pad canvas { border: 1px solid #767676; border-radius: 4px; display: block; background: #fff; }
 .mnist-pad .paper { width: 280px; max-width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair; }
-.mnist-pad .seen { display: flex; gap: 4px; height: 84px; align-items: center; }
+.mnist-pad .seen { display: flex; gap: 4px; height: 84px; align-items: center; width: 280px; max-width: 100%; }
 .mnist-pad .seen canvas { width: 100%; height: auto; image-rendering: pixelated; background: #000; pointer-events: none; }
-.mnist-pad .seen button { margin: 0; padding: 0; width: 84px; border: 0; }
+.mnist-pad .seen button { margin: 0; padding: 0; flex: 0 1 84px; min-width: 0; border: 0; }
 .mnist-pad .seen button[aria-pressed="true"]:not(:only-child) { outline: 3px solid #c44a00; }
 .mnist-pad caption { caption-side: top; text-align: left; padding: 0; color: inherit; }
 .mnist-pad :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
 .mnist-pad button { font: inherit; padding: 4px 14px; margin: 8px 8px 0 0; border: 1px solid #767676; border-radius: 4px; background: none; color: inherit; cursor: pointer; }
+@media (pointer: coarse) { .mnist-pad button { min-height: 40px; } .mnist-pad th button { min-height: 28px; } }
+.mnist-pad .told { width: 280px; max-width: 100%; margin-top: 12px; }
+.mnist-pad .told p { margin: 0; }
+.mnist-pad .told .how { min-height: 2.8em; line-height: 1.4; margin-top: 4px; }
+.mnist-pad .keys { display: grid; grid-template-columns: repeat(5, 1fr) auto; gap: 4px; margin-top: 4px; }
+.mnist-pad .keys button { margin: 0; padding: 4px; }
+.mnist-pad .keys button:last-child { grid-area: 1 / 6 / span 2; padding: 4px 8px; }
 .mnist-pad .answer { font-size: 20px; font-weight: 600; margin: 0 0 8px; line-height: 1.4; min-height: 2.8em; width: 280px; max-width: 100%; }
+.mnist-pad tr { cursor: pointer; }
 .mnist-pad table { border-collapse: collapse; margin: 8px 0 0; width: 250px; table-layout: fixed; font-size: 13px; display: table; }
 .mnist-pad th, .mnist-pad td { padding: 1px 4px; border: 0; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; background: none; }
 .mnist-pad th { width: 22px; }
-.mnist-pad th button { margin: 0; padding: 0; width: 100%; border: 0; text-align: right; }
-.mnist-pad th button[aria-pressed="true"] { font-weight: 700; text-decoration: underline; }
+.mnist-pad th button { margin: 0; padding: 0; width: 100%; border: 0; text-align: right; text-decoration: underline dotted; }
+.mnist-pad th button[aria-pressed="true"] { text-decoration: underline solid 2px; }
 .mnist-pad td.bar { text-align: left; }
 .mnist-pad td:last-child { width: 68px; }
 .mnist-pad td.bar div { height: 11px; width: 0; background: #0072b2; }
@@ -43,7 +51,9 @@ export function fromText(text) {
 // Build the pad in `root`. `read(ink)` gets the drawing, SIDE × SIDE bytes, 0 for paper and 255 for ink, and what it
 // returns, or later passes to the returned `show`, is shown: for each digit {label, probabilities, image}, label null if it is none.
 // `look(digit, about)` gets the reading that is shown, null if there is none, and the digit that was pointed at, null if none was.
-export function createPad(root, read, look = null) {
+// `teach(digit, label, say)` is told what a digit is, and `forget()` takes it back; both return how it went, or throw an error that
+// says so. Meanwhile `say` can show a text.
+export function createPad(root, read, { look = null, teach = null, forget = null } = {}) {
   root.classList.add("mnist-pad");
   add(root, "style", { textContent: CSS });
   const left = add(root, "div"), right = add(root, "div");
@@ -64,15 +74,37 @@ export function createPad(root, read, look = null) {
   const rows = Array.from({ length: 10 }, (_, digit) => {
     const row = add(table, "tr");
     const name = add(add(row, "th", { scope: "row" }), "button", { type: "button", textContent: digit, title: `Why ${digit}, or why not?` });
-    name.addEventListener("click", () => ((about = about === digit ? null : digit), show(digits)));
+    row.addEventListener("click", () => {
+      about = about === digit ? null : digit;
+      show(digits);
+    });
     return { row, name, bar: add(add(row, "td", { className: "bar" }), "div"), share: add(row, "td") };
   });
+
+  const told = add(left, "div", { className: "told", hidden: !teach }), keys = add(told, "p", { textContent: "Misread? It was a" });
+  keys.id = `told-${Math.random().toString(36).slice(2)}`;
+  const row = add(told, "div", { className: "keys" }), how = add(told, "p", { className: "how" });
+  row.setAttribute("role", "group");
+  row.setAttribute("aria-labelledby", keys.id);
+  how.setAttribute("role", "status");
+  const say = (text) => { how.textContent = text; };
+  async function tell(what) {
+    try {
+      say(await what());
+    } catch (error) {
+      say(error.message);
+    }
+    changed();
+  }
+  for (let k = 0; k < 10; k++)
+    add(row, "button", { type: "button", textContent: k }).addEventListener("click", () => tell(() => (shown ? teach(shown, k, say) : "Draw a digit first.")));
+  add(row, "button", { type: "button", textContent: "Forget it" }).addEventListener("click", () => tell(forget));
 
   const pen = paper.getContext("2d"); // what is shown; what is read has SIDE × SIDE pixels on any display
   const inkPen = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE }).getContext("2d", { willReadFrequently: true });
   pen.scale(fine, fine);
-  let digits = [], chosen = null, about = null; // what is shown, the one of them that was pointed at, and the digit asked about
-  const strokes = [];
+  let digits = [], shown = null, chosen = null, about = null; // what was read, the one of them that is shown and that was pointed at, and the digit asked about
+  const strokes = [], cleared = []; // what Clear took can be had back
   let asked = false, showing = false; // whether a frame is due, and whether what is there drew itself
 
   function draw() {
@@ -113,24 +145,26 @@ export function createPad(root, read, look = null) {
     });
   }
 
-  function say(digits, sure) {
+  function tellOf(digits, sure) {
     if (!digits.length) return "Draw a digit";
     const text = digits.map(({ label }) => label ?? "?").join(""), least = Math.min(...sure);
     if (!text.includes("?")) return `${text}, ${(100 * least).toFixed(1)} % sure`;
     if (isSmall()) return "Too small to read: draw larger";
-    if (digits.length > 1) return `${text} (? is no digit I know)`;
+    if (digits.length > 1) return `${[...text].join(" ")} (?: no digit I know)`;
     return `Looks most like a ${digits[0].probabilities.indexOf(least)}, but is no digit I know`;
   }
 
   function show(found) {
     if (found.length !== digits.length) chosen = null;
+    if (!found.length) about = null;
     digits = found;
-    const sure = digits.map(({ probabilities }) => Math.max(...probabilities)), text = say(digits, sure);
+    const sure = digits.map(({ probabilities }) => Math.max(...probabilities)), text = tellOf(digits, sure);
     if (answer.textContent !== text) answer.textContent = text; // so that it is not announced twice
     const doubtful = digits.findIndex(({ label }) => label === null), picked = chosen ?? (doubtful >= 0 ? doubtful : sure.indexOf(Math.min(...sure)));
-    const digit = digits[picked] ?? null, refused = digit?.label === null;
+    const digit = (shown = digits[picked] ?? null), refused = digit?.label === null;
     table.className = refused ? "refused" : ""; // no bar says otherwise
-    caption.textContent = digits.length > 1 ? `of the ${picked + 1}${["st", "nd", "rd"][picked] ?? "th"}${chosen === null && !refused ? ", the least sure" : ""}` : digit && look ? "Choose a digit: why, or why not?" : "\u00a0";
+    const which = digits.length > 1 ? `Digit ${picked + 1} of ${digits.length}${chosen === null && !refused ? ", the least certain" : ""}. ` : "";
+    caption.textContent = which + (refused ? "Grey: a guess" : digit && look ? "Ask why: click a row" : "") || "\u00a0";
     rows.forEach(({ row, name, bar, share }, k) => {
       const p = digit?.probabilities[k] ?? 0;
       row.className = p && p === sure[picked] && !refused ? "top" : "";
@@ -186,11 +220,17 @@ export function createPad(root, read, look = null) {
     pen.fillRect(cursor[0] - 3, cursor[1] - 3, 6, 6);
   }
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const back = () => (stop(), strokes.pop(), changed());
+  function back() {
+    stop();
+    if (strokes.length) strokes.pop();
+    else strokes.push(...cleared.splice(0));
+    changed();
+  }
   // What draws itself is gone at the first touch, so that nobody has to clear it.
   function stop() {
     if (!showing) return;
     showing = false;
+    about = null;
     strokes.length = 0;
   }
   function play(drawing, milliseconds) {
@@ -229,7 +269,11 @@ export function createPad(root, read, look = null) {
   });
 
   undo.addEventListener("click", back);
-  clear.addEventListener("click", () => (stop(), (strokes.length = 0), changed()));
+  clear.addEventListener("click", () => {
+    stop();
+    cleared.splice(0, Infinity, ...strokes.splice(0));
+    changed();
+  });
   draw();
   show([]);
   return Object.assign(show, { play, strokes, changed, paper });
@@ -244,7 +288,7 @@ export default {
     const show = createPad(top, (ink) => {
       model.set("ink", new DataView(ink.buffer));
       model.save_changes();
-    }, (digit, about) => way?.(digit, about));
+    }, { look: (digit, about) => way?.(digit, about) });
     const update = () => show(model.get("result").map((digit) => ({ ...digit, ...Object.fromEntries(["upright", "inputs", "sums", "units"].map((name) => [name, floats(digit[name])])) })));
     model.on("change:result", update);
     model.on("msg:custom", async ({ views, names }, buffers) => {

@@ -195,20 +195,46 @@ function directionFeatures(image) {
   return features;
 }
 
-// Random numbers from a seed: mulberry32 (Tommy Ettinger, 2017, in the public domain), two of them to a normal one (Box and Muller 1958).
-function normals(seed) {
-  const uniform = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
+// What the network gets of an image in MNIST's form.
+export const describe = (image) => directionFeatures(warp(image));
+
+// --- teach: what was taught has its share in the answer --------------------------------------------------------------
+
+export function unitLength(inputs) {
+  const length = Math.max(1e-9, Math.hypot(...inputs));
+  return inputs.map((v) => v / length);
+}
+
+export function distance(a, b) { // of two inputs of length 1
+  let cosine = 0;
+  for (let i = 0; i < a.length; i++) cosine += a[i] * b[i];
+  return 1 - cosine;
+}
+
+function recall(taught, inputs) {
+  if (!taught.length) return { share: 0 };
+  const unit = unitLength(inputs), doubts = new Array(10).fill(1);
+  for (const example of taught) doubts[example.label] *= Math.min(1, Math.max(0, distance(unit, example.inputs) / example.reach));
+  const least = Math.min(...doubts);
+  return { share: Math.min(1 - least, 0.99), label: doubts.indexOf(least) };
+}
+
+// Uniform in [0, 1), fixed by the seed: Mulberry32, by Tommy Ettinger, in the public domain
+// (https://gist.github.com/tommyettinger/46a874533244883189143505d203312c).
+export function createRandom(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
-  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
 // Weights with noise: `times` as large as they are.
 function noisy(weights, times, seed) {
-  const normal = normals(seed), size = times * Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0) / weights.length);
+  const random = createRandom(seed), normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()); // Box and Muller 1958
+  const size = times * Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0) / weights.length);
   return weights.map((w) => w + size * normal());
 }
 
@@ -225,7 +251,7 @@ export async function loadReader(source) {
   function readFrame(image) {
     const upright = warp(image), inputs = directionFeatures(upright), sums = Float32Array.from(network.hidden_bias), logits = Float32Array.from(network.logits_bias);
     inputs.forEach((v, i) => { if (v) for (let h = 0, w = i * hidden; h < hidden; h++, w++) sums[h] += v * network.hidden_kernel[w]; });
-    const units = sums.map((v, h) => ((v > 0 || !relu) && !(half && h % 2) ? v * v : 0));
+    const units = sums.map((v, h) => ((v > 0 || !relu) && !(half && h % 2 === 1) ? v * v : 0));
     let evidence = 0;
     units.forEach((v, h) => {
       if (!v) return;
@@ -239,9 +265,14 @@ export async function loadReader(source) {
       centred.forEach((v, i) => { along += v * network.components[i * parts + k]; });
       centred.forEach((_, i) => { residual[i] -= along * network.components[i * parts + k]; });
     }
-    const score = energy - network.residual_weight[0] * Math.hypot(...residual) + Math.min(evidence, 4);
-    const probabilities = Array.from(logits, (z) => Math.exp(z - energy));
-    return { label: score >= network.threshold[0] ? logits.indexOf(top) : null, best: logits.indexOf(top), score, probabilities,
+    let score = energy - network.residual_weight[0] * Math.hypot(...residual) + Math.min(evidence, 4);
+    const probabilities = Array.from(logits, (z) => Math.exp(z - energy)), { share, label } = recall(read.taught, inputs);
+    if (share) {
+      probabilities.forEach((p, k) => { probabilities[k] = p * (1 - share) + (k === label ? share : 0); });
+      score = Math.max(score, network.threshold[0] + Math.log(share / (1 - share)));
+    }
+    const best = probabilities.indexOf(Math.max(...probabilities));
+    return { label: score >= network.threshold[0] ? best : null, best, score, probabilities, share,
       image: Array.from(image, (v) => Math.round(v * 255)), upright, inputs, sums, units };
   }
   // The runs of neighbouring characters that together are read best, as in Python's find_drawn.
@@ -265,11 +296,12 @@ export async function loadReader(source) {
     const { label, parts } = findParts(ink, side);
     return parts.length ? readRuns(findCharacters(parts), (some) => frameOf(ink, side, label, some)) : [];
   }
+  read.taught = []; // examples of this writer's digits: {inputs, label, reach}
   read.network = whole;
   read.damage = (what) => {
     ({ half = false, relu = true } = what);
     const [hidden_kernel, logits_kernel] = ["hidden_kernel", "logits_kernel"].map((name, seed) => (what.noise ? noisy(whole[name], what.noise, seed) : whole[name]));
-    network = read.network = { ...whole, hidden_kernel, logits_kernel };
+    network = read.network = { ...whole, hidden_kernel, logits_kernel, isOff: (h) => half && h % 2 === 1 };
   };
   return read;
 }

@@ -5,13 +5,16 @@ const COMPASS = [4, 2, 6, 0, -1, 1, 5, 3, 7]; // which direction stands where: e
 const NAMES = ["left", "right", "upper", "lower", "upper left", "lower left", "upper right", "lower right"];
 
 const CSS = `
-.mnist-way { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(280px, 100%), 1fr)); gap: 28px 24px; font-family: system-ui, sans-serif; font-size: 14px; margin-bottom: 32px; }
+.mnist-way { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(250px, 100%), 1fr)); gap: 28px 24px; font-family: system-ui, sans-serif; font-size: 14px; margin-bottom: 32px; }
 .mnist-way section { min-width: 0; }
-.mnist-way h2 { font-size: 16px; font-weight: 600; margin: 0 0 8px; padding: 0; border: 0; }
+.mnist-way section > h2 { font-size: 16px; font-weight: 600; margin: 0 0 8px !important; padding: 0; border: 0; }
 .mnist-way p { margin: 8px 0 0; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .mnist-way canvas { background: #000; border-radius: 4px; image-rendering: pixelated; display: block; }
 .mnist-way .row { display: flex; gap: 16px; align-items: flex-start; }
 .mnist-way figure { margin: 0; }
+.mnist-way .row figure { flex: 0 1 126px; }
+.mnist-way figure canvas { width: 100%; max-width: 180px; height: auto; aspect-ratio: 1; }
+.mnist-way .votes canvas { width: 28px; height: 28px; }
 .mnist-way figcaption { font-size: 13px; color: inherit; text-align: left; margin-top: 4px; }
 .mnist-way .field { display: flex; gap: 6px; }
 .mnist-way .field ol { list-style: none; margin: 0; padding: 0; display: grid; grid-auto-rows: 1fr; font-size: 13px; align-items: center; }
@@ -35,9 +38,8 @@ function add(parent, tag, properties = {}) {
   return element;
 }
 
-function picture(parent, size, label, tag = "figure") {
+function picture(parent, label, tag = "figure") {
   const canvas = add(add(parent, tag), "canvas");
-  Object.assign(canvas.style, { width: `${size}px`, height: `${size}px` });
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", label);
   return canvas;
@@ -99,8 +101,8 @@ export function reasonsOf(network, inputs, sums, votes) {
   return reasons;
 }
 
-const plain = (x) => (Math.abs(x) < 0.05 ? "0.0" : x.toFixed(1).replace("-", "−"));
-const many = (x) => (x < 10 ? x.toFixed(1) : x < 1e6 ? Number(x.toPrecision(2)).toLocaleString("en") : x < 1e9 ? `${Math.round(x / 1e6)} million` : "over a billion");
+const plain = (x, digits = 1) => x.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
+const many = (power) => (power < Math.log(1e6) ? Number(Math.exp(power).toPrecision(2)).toLocaleString("en") : `10^${Math.floor(power / Math.LN10)}`);
 
 // Build the views in `root`. `network()` gives the arrays that the digits are read with now. The returned function shows a reading,
 // or none, and why it is or is not the digit `about`.
@@ -122,17 +124,17 @@ export function createWay(root, network) {
   const unitAt = (r, c) => (r % deep < deep - 1 ? bands[Math.floor(r / deep)]?.[(r % deep) * ACROSS + c] : undefined);
   const placeOf = new Map(bands.flatMap((band, digit) => band.map((h, n) => [h, [digit * deep + Math.floor(n / ACROSS), n % ACROSS]])));
 
-  const made = section("Upright, and of one size");
+  const made = section("1. Upright, and of one size");
   const both = add(made, "div", { className: "row" });
-  const frame = picture(both, 126, "The digit as 28 by 28 pixels"), upright = picture(both, 126, "The digit brought upright and to one size");
-  add(frame.parentElement, "figcaption", { textContent: "as MNIST has it" });
+  const frame = picture(both, "The digit as 28 by 28 pixels"), upright = picture(both, "The digit brought upright and to one size");
+  add(frame.parentElement, "figcaption", { textContent: "as the training images" });
   add(upright.parentElement, "figcaption", { textContent: "upright" });
-  add(made, "p", { textContent: "It is slanted until its ink, as a whole, leans to neither side. All digits become equally tall." });
+  add(made, "p", { textContent: "The picture is slanted until its ink is balanced, and made equally tall for all digits. A balanced 9 can look slanted to you." });
 
-  const edges = section("Edges"), compass = picture(edges, 176, "Edges in eight directions, around the digit");
-  add(edges, "p", { textContent: "Eight pictures around the digit: where its left edges are, its upper left edges, and so on. Each has 7 × 7 places. These 392 numbers are all that the network gets." });
+  const edges = section("2. Edges"), compass = picture(edges, "Edges in eight directions, around the digit");
+  add(edges, "p", { textContent: "Eight pictures around the digit. On the left: where its strokes have a left edge; above: an upper edge; and so on. Bright: many. Each has 7 × 7 places. These 392 numbers are all that the network gets." });
 
-  const fired = section("Hidden units"), field = add(fired, "div", { className: "field" });
+  const fired = section("3. Hidden units"), field = add(fired, "div", { className: "field" });
   const names = add(field, "ol");
   names.setAttribute("aria-hidden", "true");
   for (let k = 0; k < classes; k++) add(names, "li", { textContent: k });
@@ -141,26 +143,30 @@ export function createWay(root, network) {
   cells.setAttribute("aria-label", "Hidden units that fire, in rows by the digit that they speak for. Arrow keys choose a unit.");
   const ring = add(map, "i"), count = add(fired, "p");
 
-  const one = section("One unit"), pair = add(one, "div", { className: "row" });
-  const wants = picture(pair, 126, "The edges that the unit looks for, and those it does not want"), found = picture(pair, 126, "What the unit found of them in this digit");
+  const one = section("4. One unit"), pair = add(one, "div", { className: "row" });
+  const wants = picture(pair, "The edges that the unit looks for, and those it does not want"), found = picture(pair, "What the unit found of them in this digit");
   add(wants.parentElement, "figcaption", { textContent: "looks for" });
   add(found.parentElement, "figcaption", { textContent: "found here" });
   const about = add(one, "p");
   about.setAttribute("role", "status");
 
-  const voting = section("Votes"), question = voting.firstChild, list = add(voting, "ol", { className: "votes" });
+  const voting = section("5. Votes"), question = voting.firstChild, list = add(voting, "ol", { className: "votes" });
   const lines = Array.from({ length: 2 * SHOWN }, (_, n) => {
     const button = add(add(list, "li", { className: n < SHOWN ? "for" : "against" }), "button", { type: "button" });
-    const canvas = picture(button, 28, "", "span"), name = add(button, "span", { className: "name" }), bar = add(add(button, "span", { className: "bar" }), "b"), value = add(button, "output");
+    const canvas = picture(button, "", "span"), name = add(button, "span", { className: "name" }), bar = add(add(button, "span", { className: "bar" }), "b"), value = add(button, "output");
     canvas.removeAttribute("role");
     canvas.removeAttribute("aria-label");
     const line = { button, canvas, name, bar, value, unit: null };
-    button.addEventListener("click", () => line.unit !== null && choose(line.unit));
+    button.addEventListener("click", () => {
+      if (line.unit === null) return;
+      choose(line.unit);
+      one.scrollIntoView({ block: "nearest" });
+    });
     return line;
   });
   const total = add(voting, "p");
 
-  const why = section("Why"), asked = why.firstChild, reasons = picture(why, 176, "What in the digit speaks for it and against it");
+  const why = section("6. Why"), asked = why.firstChild, reasons = picture(why, "What in the digit speaks for it and against it");
   const because = add(why, "p");
 
   let shown = null, unit = null, chosen = false; // the reading, the unit that is shown, and whether the visitor chose it
@@ -172,7 +178,7 @@ export function createWay(root, network) {
       width: size(160 / ACROSS), height: size(160 / cells.height) });
     if (unit === null) {
       for (const canvas of [wants, found]) paintEdges(canvas, new Float32Array(8 * PLACES * PLACES), signed);
-      about.textContent = "Point at a unit.";
+      about.textContent = "Tap or point at a unit.";
       return;
     }
     const used = network(), weights = weightsOf(unit);
@@ -181,8 +187,8 @@ export function createWay(root, network) {
     paintEdges(found, parts, signed, shown?.upright);
     const best = parts.indexOf(Math.max(...parts)), place = ["top", "middle", "bottom"][Math.floor((3 * Math.floor((best % 49) / 7)) / 7)];
     const votes = Array.from({ length: classes }, (_, k) => used.logits_kernel[unit * classes + k]), most = votes.indexOf(Math.max(...votes)), least = votes.indexOf(Math.min(...votes));
-    const text = `Unit ${unit}, which speaks most for a ${most} and against a ${least}, `
-      + (value ? `fires: ${plain(value)}. It found most in the ${NAMES[Math.floor(best / 49)]} edges, ${place}.` : "is silent.");
+    const text = `Unit ${unit} supports ${most} most and ${least} least. Orange: edges that it wants; blue: not. ` + (!shown ? "" : used.isOff?.(unit) ? "It is switched off." : !value ? "It is not active here."
+      : shown.sums[unit] < 0 ? `Its sum is negative, and yet it gives ${plain(value)}.` : `It gives ${plain(value)}, and found most in the ${NAMES[Math.floor(best / 49)]} edges, ${place}.`);
     if (about.textContent !== text) about.textContent = text;
   }
 
@@ -191,8 +197,12 @@ export function createWay(root, network) {
     showUnit();
   }
 
+  let asksBefore = null;
   function show(reading, asks = null) {
+    if (asks !== asksBefore && asks !== null) why.scrollIntoView({ block: "nearest" });
+    asksBefore = asks;
     shown = reading ?? null;
+    if (!shown) chosen = false;
     const empty = new Float32Array(N * N), used = network();
     paint(frame, N, N, (r, c) => white((shown?.image[r * N + c] ?? 0) / 255));
     const straight = shown?.upright ?? empty;
@@ -204,14 +214,15 @@ export function createWay(root, network) {
       return r % deep === deep - 1 ? LINES : white(h === undefined ? 0 : Math.sqrt(units[h] / most));
     });
     const firing = units.reduce((n, v) => n + (v > 0), 0);
-    count.textContent = `${firing.toLocaleString("en")} of ${hidden.toLocaleString("en")} units fire. Each stands in the rows of the digit that it speaks for most. Point at one.`;
+    count.textContent = `Each square is one of ${hidden.toLocaleString("en")} units, in the rows of the digit that it supports most. `
+      + (shown ? `${firing.toLocaleString("en")} are active (bright). Tap or point at one.` : "Bright ones are active.");
 
     const probabilities = shown?.probabilities ?? [], order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
-    const read = order[0] ?? 0, digit = asks ?? read, other = digit === read ? order[1] ?? 1 : read;
-    const votes = votesOf(used, units, digit, other), ranked = [...votes.keys()].sort((a, b) => votes[b] - votes[a]);
+    const read = order[0] ?? 0, other = asks === null || asks === read ? order[1] ?? 1 : asks; // the first choice, in orange, and the second or the one asked about
+    const votes = votesOf(used, units, read, other), ranked = [...votes.keys()].sort((a, b) => votes[b] - votes[a]);
     if (!chosen || unit === null) unit = shown ? ranked[0] : null;
     showUnit();
-    question.textContent = shown ? `Votes: ${digit} or ${other}?` : "Votes";
+    question.textContent = shown ? `5. Votes: ${read} or ${other}?` : "5. Votes";
     const strongest = [...ranked.slice(0, SHOWN), ...ranked.slice(-SHOWN).reverse()], longest = Math.max(1e-12, ...strongest.map((h) => Math.abs(votes[h])));
     lines.forEach((line, n) => {
       const h = strongest[n], value = votes[h], counts = shown && (n < SHOWN ? value > 0 : value < 0);
@@ -222,18 +233,19 @@ export function createWay(root, network) {
       line.value.textContent = counts ? value.toFixed(2).replace("-", "−") : "";
       paintEdges(line.canvas, counts ? weightsOf(h) : new Float32Array(8 * PLACES * PLACES), signed);
     });
-    const sum = votes.reduce((a, b) => a + b, 0), bias = used.logits_bias[digit] - used.logits_bias[other], shownSum = strongest.reduce((a, h, n) => a + (lines[n].unit === null ? 0 : votes[h]), 0);
-    const lead = sum + bias, [ahead, behind] = lead > 0 ? [digit, other] : [other, digit];
-    total.textContent = shown ? `All others add ${plain(sum - shownSum)}, the biases ${plain(bias)}. Together ${plain(lead)}: the ${ahead} is e to the ${plain(Math.abs(lead))}, or ${many(Math.exp(Math.abs(lead)))} times, as probable as the ${behind}.`
-      : "The strongest votes for a digit, and for its rival.";
+    const sum = votes.reduce((a, b) => a + b, 0), bias = used.logits_bias[read] - used.logits_bias[other], shownSum = strongest.reduce((a, h, n) => a + (lines[n].unit === null ? 0 : votes[h]), 0);
+    const lead = sum + bias, [ahead, behind] = lead > 0 ? [read, other] : [other, read], others = firing - lines.filter((line) => line.unit !== null).length;
+    const memory = shown?.share > 0.005 ? `What you taught has ${Math.round(100 * shown.share)} % of the answer. The network alone: ` : "";
+    total.textContent = shown ? `${memory}The strongest votes are shown. The other ${others.toLocaleString("en")} add ${plain(sum - shownSum)}, the biases ${plain(bias)}; the sum is ${plain(lead, 2)}. So ${ahead} is e^${plain(Math.abs(lead), 2)} ≈ ${many(Math.abs(lead))} times as probable as ${behind}.`
+      : "The strongest votes for the first choice, and for the second.";
 
-    asked.textContent = shown ? (digit === read ? `Why ${digit}, and not ${other}?` : `Why not ${digit}, but ${other}?`) : "Why";
+    asked.textContent = !shown ? "6. Why" : asks === null || asks === read ? `6. Why ${read}, and not ${other}?` : `6. Why not ${other}, but ${read}?`;
     const given = shown ? reasonsOf(used, shown.inputs, shown.sums, votes) : new Float32Array(PLACES * PLACES), strength = largest(given);
     paint(reasons, N, N, (r, c) => { // a tint over the digit
       const ink = straight[r * N + c], [color, light] = signed(smooth(given, r, c) / strength);
       return [color.map((v) => v * light * (0.45 + 0.55 * ink) + 170 * ink * (1 - light)), 1];
     });
-    because.textContent = shown ? `Orange speaks for ${digit}, blue for ${other}. Choose another digit in the table of probabilities.` : "Choose a digit in the table of probabilities.";
+    because.textContent = shown ? `Orange: ink that speaks for ${read}. Blue: for ${other}. Click another row of the table above to compare with it.` : "What in the ink speaks for the first choice, and what for the second.";
   }
 
   // The unit under a pointer: of those within a finger's reach, the one that fires most.

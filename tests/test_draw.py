@@ -156,11 +156,11 @@ def test_several_digits(pad):
     answers(pad, '^4, ')
     stroke(pad, (150, 100), (200, 70), (240, 110), (150, 220), (250, 220))
     answers(pad, r'^42, [\d.]+ % sure$')
-    assert pad.locator('.seen canvas').count() == 2 and 'the least sure' in pad.locator('caption').inner_text()
+    assert pad.locator('.seen canvas').count() == 2 and 'the least certain' in pad.locator('caption').inner_text()
     pad.get_by_role('button', name='First digit').click()
-    assert pad.locator('caption').inner_text() == 'of the 1st' and pad.locator('tr.top th').inner_text() == '4'
+    assert pad.locator('caption').inner_text().startswith('Digit 1 of 2.') and pad.locator('tr.top th').inner_text() == '4'
     pad.get_by_role('button', name='Second digit').click()
-    assert pad.locator('caption').inner_text() == 'of the 2nd' and pad.locator('tr.top th').inner_text() == '2'
+    assert pad.locator('caption').inner_text().startswith('Digit 2 of 2.') and pad.locator('tr.top th').inner_text() == '2'
 
 
 def test_a_click_is_a_dot_and_goes_back(pad):
@@ -237,7 +237,7 @@ def seven(page): stroke(page, (80, 60), (200, 60), (120, 230))
 
 def test_a_digit_draws_itself_and_is_gone_at_the_first_touch(whole):
     answers(whole, '^9, ')
-    assert re.match(r'Why 9, and not \d\?', whole.locator('.mnist-way h2').last.inner_text())
+    assert re.match(r'6. Why 9, and not \d\?', whole.locator('.mnist-way h2').last.inner_text())
     seven(whole)
     answers(whole, '^7, ')
 
@@ -246,8 +246,8 @@ def test_why_and_why_not(whole):
     "The units and biases that the page names add up to what the probabilities say, and the reasons to the votes."
     seven(whole)
     answers(whole, '^7, ')
-    whole.get_by_role('button', name='1', exact=True).click()
-    assert whole.locator('.mnist-way h2').all_inner_texts()[-2:] == ['Votes: 1 or 7?', 'Why not 1, but 7?']
+    whole.locator('th button').nth(1).click()
+    assert whole.locator('.mnist-way h2').all_inner_texts()[-2:] == ['5. Votes: 7 or 1?', '6. Why not 1, but 7?']
     image = np.full((280, 280), 0, np.uint8)
     page = Image.fromarray(image)
     ImageDraw.Draw(page).line([(80, 60), (200, 60), (120, 230)], 255, 20, joint='curve')
@@ -268,7 +268,7 @@ def test_a_unit_is_chosen_with_pointer_keyboard_and_vote(whole):
     seven(whole)
     answers(whole, '^7, ')
     about, field, names = whole.locator('.mnist-way [role=status]'), whole.locator('.map canvas'), []
-    def name(): return re.match(r'Unit (\d+),', about.inner_text())[1]
+    def name(): return re.match(r'Unit (\d+) ', about.inner_text())[1]
     box = field.bounding_box()
     whole.mouse.move(box['x'] + 1.5*box['width']/64, box['y'] + box['height'] - 2)
     names.append(name())
@@ -279,7 +279,7 @@ def test_a_unit_is_chosen_with_pointer_keyboard_and_vote(whole):
     vote = whole.locator('.votes .for button').first
     vote.click()
     names.append(name())
-    assert len(set(names)) == 4 and f'unit {names[-1]}' == vote.locator('.name').inner_text() and 'fires: ' in about.inner_text()
+    assert len(set(names)) == 4 and f'unit {names[-1]}' == vote.locator('.name').inner_text() and 'It gives ' in about.inner_text()
     seven(whole) # what was chosen stays
     assert name() == names[-1]
 
@@ -304,7 +304,7 @@ def test_break_it(whole):
     "Half of the units are enough for a 7; without ReLU it is lost, and back when ReLU is."
     seven(whole)
     answers(whole, '^7, ')
-    half, no_relu = whole.get_by_label('every second hidden unit off'), whole.get_by_label('no ReLU')
+    half, no_relu = whole.get_by_label('half of its hidden units'), whole.get_by_label('no ReLU')
     half.check()
     answers(whole, '^7, ')
     half.uncheck()
@@ -312,15 +312,54 @@ def test_break_it(whole):
     answers(whole, '^(?!7,)')
     no_relu.uncheck()
     answers(whole, '^7, ')
-    fire = whole.get_by_text(re.compile(r'^\d+ of 2,048 units fire'))
+    fire = whole.get_by_text(re.compile(r'\d+ are active'))
     before = fire.inner_text()
-    whole.get_by_label('noise').check()
+    whole.get_by_label('random errors').check()
     expect(fire).not_to_have_text(before)
+
+
+def test_clear_is_taken_back_and_what_was_asked_ends_with_the_drawing(whole):
+    answers(whole, '^9, ')
+    whole.get_by_role('button', name='Clear').click()
+    answers(whole, 'Draw a digit')
+    seven(whole)
+    answers(whole, '^7, ')
+    whole.locator('tr').nth(1).click() # anywhere in the row
+    why = whole.locator('.mnist-way h2').last
+    expect(why).to_have_text('6. Why not 1, but 7?')
+    whole.get_by_role('button', name='Clear').click()
+    answers(whole, 'Draw a digit')
+    whole.get_by_role('button', name='Undo').click()
+    answers(whole, '^7, ')
+    expect(why).to_have_text(re.compile('6. Why 7, and not'))
+
+
+def test_five_digits_on_a_phone(whole):
+    whole.set_viewport_size(dict(width=360, height=740))
+    for n in range(5): stroke(whole, (20 + 55*n, 60), (20 + 55*n, 200))
+    answers(whole, '^11111, ')
+    assert whole.locator('.seen canvas').count() == 5
+    assert whole.evaluate('document.documentElement.scrollWidth') <= 360
+
+
+def test_what_is_switched_off_or_negative_is_said(whole):
+    seven(whole)
+    answers(whole, '^7, ')
+    about, field = whole.locator('.mnist-way [role=status]'), whole.locator('.map canvas')
+    box = field.bounding_box()
+    whole.get_by_label('half of its hidden units').check()
+    whole.get_by_label('no ReLU').check()
+    seen = set()
+    for column in range(12):
+        whole.mouse.move(box['x'] + (column + .5)*box['width']/64, box['y'] + 2)
+        seen.add(re.sub(r'[\d.]+\.$|It gives.*', '', about.inner_text().split('blue: not. ')[1]))
+    assert seen - {''} == {'It is switched off.', 'Its sum is negative, and yet it gives '}
 
 
 def test_a_link_holds_the_drawing(whole):
     seven(whole)
     stroke(whole, (20, 20), (-15, 40), (20, 60)) # out of the pad and back
+    whole.get_by_label('random errors').check()
     whole.get_by_role('button', name='Copy link').click()
     answer, bars, url = whole.locator('.answer').inner_text(), whole.locator('.mnist-pad td:last-child').all_inner_texts(), whole.url
     assert '#drawing=' in url and len(url) < 2000
@@ -340,6 +379,10 @@ def test_a_link_that_was_cut_off(whole):
 
 def test_the_picture_is_saved(whole, tmp_path):
     seven(whole)
+    whole.get_by_role('button', name='Clear').click()
+    whole.get_by_role('button', name='Save picture').click()
+    assert whole.locator('.mnist-break [role=status]').inner_text() == 'Draw something first.'
+    whole.get_by_role('button', name='Undo').click()
     with whole.expect_download() as download: whole.get_by_role('button', name='Save picture').click()
     download.value.save_as(tmp_path/'saved.png')
     picture = np.asarray(Image.open(tmp_path/'saved.png').convert('L'))
@@ -427,7 +470,7 @@ def test_nothing_is_sent(whole):
     sent = []
     whole.on('request', lambda r: sent.append(r.url))
     seven(whole)
-    whole.get_by_label('noise').check()
+    whole.get_by_label('random errors').check()
     whole.get_by_role('button', name='Copy link').click()
     answers(whole, '.')
     assert not sent

@@ -276,11 +276,11 @@ def test_fewer_views_for_who_wants_less_motion(learn):
 
 @pytest.mark.parametrize('settings, text', [
     ('#rate=10&activation=none', '^The loss is no longer a number: the learning rate is too large. Make it smaller and start again.$'),
-    ('#rate=10', '^All hidden units are dead: .* The learning rate is too large. Make it smaller and start again.$')])
+    ('#rate=10', '^All hidden units are dead: .* Take a smaller learning rate or another seed.$')])
 def test_a_rate_that_is_too_large(learn, settings, text):
     page = learn(settings)
     learn_until(page, text)
-    assert button(page, 'Pause').count() == 0
+    assert button(page, 'Pause').count() == 0 and 'NaN' not in page.locator('.learn').inner_text()
     field(page, 'Learning rate').fill('0.2')
     field(page, 'Learning rate').press('Tab')
     learn_until(page, '80 %')

@@ -72,8 +72,8 @@ def test_a_drawn_digit_is_read_undone_and_cleared(page):
     seen = page.evaluate("""() => { const c = document.querySelector('.mnist-pad .seen canvas').getContext('2d');
                                     return Array.from(c.getImageData(0, 0, 28, 28).data).filter((_, i) => i % 4 == 0) }""")
     assert max(seen) > 200 and 30 < sum(v > 100 for v in seen) < 300
-    page.get_by_role('heading', name=re.compile('^Why 7, and not')).wait_for() # Python has sent the views
-    page.get_by_text(re.compile(r'^\d+ of 2,048 units fire')).wait_for()
+    page.get_by_role('heading', name=re.compile('^6. Why 7, and not')).wait_for() # Python has sent the views
+    page.get_by_text(re.compile(r'one of 2,048 units.*\d+ are active')).wait_for()
     draw(page, [(40, 40), (240, 240)])
     draw(page, [(40, 240), (240, 40)])
     page.get_by_role('button', name='Undo').click()

@@ -1,15 +1,16 @@
 // The page to draw on: the pad, the way through the network, three ways to break it, a link and a picture of what was drawn.
 import { createPad, fromText, toText } from "./pad.js";
 import { loadReader } from "./read.js";
+import { createTeacher, withTaught } from "./teach.js";
 import { createWay } from "./way.js";
 
 const CSS = `
 .mnist-break { font-family: system-ui, sans-serif; font-size: 14px; flex: 1 1 220px; max-width: 320px; }
 .mnist-break fieldset { border: 1px solid #767676; border-radius: 4px; padding: 4px 12px 10px; margin: 0 0 8px; }
 .mnist-break legend { float: none; width: auto; font-size: 16px; font-weight: 600; padding: 0 4px; margin: 0; }
-.mnist-break label { display: block; margin-top: 4px; }
+.mnist-break label { display: flex; gap: 8px; align-items: start; margin-top: 6px; line-height: 1.3; }
+.mnist-break input[type="checkbox"] { width: 16px; height: 16px; margin: 1px 0 0; flex: none; }
 .mnist-break p { margin: 8px 0 0; line-height: 1.4; }
-.mnist-break input[type="text"] { width: 100%; font: inherit; }
 `;
 const FIRST = [[...Array.from({ length: 60 }, (_, n) => [146 + 46 * Math.cos(n / 9 - 0.5), 96 - 50 * Math.sin(n / 9 - 0.5)]), [190, 110], [172, 236]]]; // a 9 to watch
 
@@ -27,7 +28,21 @@ export async function createPage(root, first, full) {
   add(root, "style", { textContent: CSS });
   const top = add(root, "div"), below = add(root, "div");
   const way = createWay(below, () => read.network);
-  const pad = createPad(top, (ink) => read(ink), way);
+  let taught = [];
+  const teacher = createTeacher((examples) => { taught = read.taught = examples; });
+  const kept = () => `It knows ${taught.length} of your digits.`;
+  const pad = createPad(top, (ink) => read(ink), {
+    look: way,
+    teach: async (digit, label, say) => {
+      await teacher.teach(digit.image, label, say);
+      return `Learned: this is a ${label}. ${kept()}`;
+    },
+    forget: async () => {
+      if (!taught.length) return "There is nothing to forget.";
+      teacher.forget();
+      return `Forgotten. ${kept()}`;
+    },
+  });
 
   const side = add(top, "div", { className: "mnist-break" }), box = add(side, "fieldset");
   add(box, "legend", { textContent: "Break it" });
@@ -36,22 +51,24 @@ export async function createPage(root, first, full) {
     read.damage({ noise: on.noise ? 2 : 0, half: on.half, relu: !on.relu });
     pad.changed();
   }
-  const switches = Object.entries({ noise: "noise, twice as large as the weights", half: "every second hidden unit off", relu: "no ReLU: negative sums count, too" }).map(([name, text]) => {
+  const switches = Object.entries({ noise: "random errors in its numbers (weights)", half: "half of its hidden units switched off", relu: "no ReLU: negative sums stay" }).map(([name, text]) => {
     const label = add(box, "label"), input = add(label, "input", { type: "checkbox", name });
-    label.append(` ${text}`);
+    label.append(text);
     input.addEventListener("change", damage);
     return input;
   });
-  add(box, "p", { textContent: "Which one stops the reading? Predict, then try." });
+  add(box, "p", { textContent: "Which makes the answer wrong? Predict, then try." });
   const link = add(side, "button", { type: "button", textContent: "Copy link" }), save = add(side, "button", { type: "button", textContent: "Save picture" });
+  const learned = add(side, "button", { type: "button", textContent: "Save what it learned" });
   const said = add(side, "p");
   said.setAttribute("role", "status");
-  add(side, "p", { textContent: "Nothing you draw is sent anywhere. A link holds the drawing in the part after #, which stays in the browser." });
+  add(side, "p", { textContent: "Nothing that you draw or teach is sent anywhere. A link holds the drawing in the part after #, which stays in the browser; so does what it learned." });
 
-  const linked = () => fromText(new URLSearchParams(location.hash.slice(1)).get("drawing") ?? "");
+  pad.paper.addEventListener("pointerdown", () => { said.textContent = ""; });
   link.addEventListener("click", async () => {
     if (!pad.strokes.length) return (said.textContent = "Draw something first.");
-    history.replaceState(null, "", `#drawing=${toText(pad.strokes)}`);
+    const broken = switches.filter((s) => s.checked).map((s) => s.name).join("-");
+    history.replaceState(null, "", `#drawing=${toText(pad.strokes)}${broken && `&broken=${broken}`}`);
     try {
       await navigator.clipboard.writeText(location.href);
       said.textContent = "The link is copied.";
@@ -60,19 +77,36 @@ export async function createPage(root, first, full) {
     }
   });
   save.addEventListener("click", () => {
+    if (!pad.strokes.length) return (said.textContent = "Draw something first.");
     const answer = top.querySelector(".answer").textContent, page = Object.assign(document.createElement("canvas"), { width: 560, height: 640 }), on = page.getContext("2d");
     on.fillStyle = "#fff";
     on.fillRect(0, 0, 560, 640);
     on.drawImage(pad.paper, 0, 0, 560, 560);
     Object.assign(on, { fillStyle: "#000", font: "600 26px system-ui, sans-serif", textAlign: "center" });
     on.fillText(answer, 280, 610, 540);
-    Object.assign(document.createElement("a"), { href: page.toDataURL("image/png"), download: "mnist_nb.png" }).click();
-    said.textContent = "The picture is among your downloads: mnist_nb.png";
+    download(page.toDataURL("image/png"), "mnist_nb.png");
   });
+  learned.addEventListener("click", async () => {
+    if (!taught.length) return (said.textContent = "It has learned nothing from you yet: use the keys below the pad.");
+    try {
+      const response = await fetch(full);
+      if (!response.ok) throw new Error(`${full}: ${response.status}`);
+      download(URL.createObjectURL(withTaught(await response.arrayBuffer(), taught)), "taught.npz");
+      said.textContent += ". Read with it: mnist_predict --model taught.npz my-digit.jpg";
+    } catch (error) {
+      said.textContent = `It could not be saved (${error.message}).`;
+    }
+  });
+  function download(href, name) {
+    Object.assign(document.createElement("a"), { href, download: name }).click();
+    said.textContent = `It is among your downloads: ${name}`;
+  }
 
   function open() {
-    const drawing = linked();
+    const link = new URLSearchParams(location.hash.slice(1)), drawing = fromText(link.get("drawing") ?? ""), broken = (link.get("broken") ?? "").split("-");
     if (drawing.length) {
+      for (const s of switches) s.checked = broken.includes(s.name);
+      damage();
       pad.strokes.splice(0, Infinity, ...drawing);
       pad.changed();
     } else if (location.hash.startsWith("#drawing=")) said.textContent = "The link holds no drawing that can be read. Perhaps it was cut off.";
@@ -80,7 +114,7 @@ export async function createPage(root, first, full) {
   }
   const loading = add(side, "p", { className: "loading", textContent: "Rough weights read until the full ones are here, 1.6 MB …" });
   loadReader(full).then((reader) => {
-    read = reader;
+    read = Object.assign(reader, { taught });
     damage();
     loading.textContent = "";
   }, (error) => (loading.textContent = `The full weights could not be loaded (${error.message}). The rough ones read on. Reload the page to try again.`));

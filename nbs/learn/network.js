@@ -2,18 +2,6 @@
 // Weights are [W1, b1, W2, b2]; images are n × 784 numbers from 0 to 1. tests/test_learn.py compares the two.
 export const PIXELS = 784, DIGITS = 10;
 
-// Uniform in [0, 1), fixed by the seed: Mulberry32, by Tommy Ettinger, in the public domain
-// (https://gist.github.com/tommyettinger/46a874533244883189143505d203312c).
-export function createRandom(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 // Glorot's uniform weights, as Keras starts; its biases are 0.
 export function createNetwork(hidden, random) {
   const kernel = (inputs, outputs) => Float32Array.from({ length: inputs * outputs }, () => (2 * random() - 1) * Math.sqrt(6 / (inputs + outputs)));

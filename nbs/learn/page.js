@@ -83,7 +83,7 @@ const TRIES = [
 ];
 const SAID = {
   diverged: "The loss is no longer a number: the learning rate is too large. Make it smaller and start again.",
-  dead: "All hidden units are dead: they give 0 for every image. The learning rate is too large. Make it smaller and start again.",
+  dead: "All hidden units are dead: they give 0 for every image, and no step wakes them. Take a smaller learning rate or another seed.",
 };
 
 // What is wrong with the value of a field, or "".
@@ -140,9 +140,9 @@ export function createLearn(root) {
   function settings() {
     const problems = FIELDS.map((field, n) => problem(field, inputs[n].value));
     problems.forEach((text, n) => {
-      inputs[n].toggleAttribute("aria-invalid", false);
-      if (text) inputs[n].setAttribute("aria-invalid", true);
-      inputs[n].setAttribute("aria-describedby", text ? "learn-said" : "");
+      for (const [name, value] of [["aria-invalid", "true"], ["aria-describedby", said.id]])
+        if (text) inputs[n].setAttribute(name, value);
+        else inputs[n].removeAttribute(name);
     });
     const wrong = problems.filter((text) => text);
     if (wrong.length) return say(wrong.join(" ")), null;
@@ -191,11 +191,13 @@ export function createLearn(root) {
   }
 
   function show(next) {
+    if (next.state === "diverged") return setRunning(false), say(SAID.diverged); // what was seen last stays
     latest = next;
+    if (next.state !== "learning") setRunning(false);
     const { state, steps, epochs, validation, training, confusion, mistakes, weights } = next, { accuracy } = validation;
-    if (state !== "diverged") points.push({ epochs, training, validation });
+    points.push({ epochs, training, validation });
     if (points.length > 400) points = points.filter((_, n) => n % 2 === 0 || n === points.length - 1);
-    if (points.length) for (const curve of showCurves) curve(points);
+    for (const curve of showCurves) curve(points);
     if (!steps) first = weights;
     showWeights(weights, random.checked ? null : first);
     showConfusion(confusion);
@@ -203,8 +205,7 @@ export function createLearn(root) {
     figures.textContent = `Validation ${percent(accuracy)} after ${steps.toLocaleString("en")} steps`;
     read();
     const level = [0.95, 0.9, 0.8, 0.5].find((share) => accuracy >= share) ?? 0;
-    if (state !== "learning") setRunning(false);
-    if (SAID[state]) say(SAID[state]);
+    if (state === "dead") say(SAID.dead);
     else if (state === "paused") say(`Paused after ${steps.toLocaleString("en")} steps: ${percent(accuracy)} of the validation images are right.`);
     else if (running && level > reached) {
       reached = level;

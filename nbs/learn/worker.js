@@ -1,7 +1,8 @@
 // Trains beside the page, so that the page stays smooth. It is told {start: settings, run}, or {go: true or false}, and posts {loaded}
 // once the images are there, {view} a few times a second, and {error} when something fails.
 import { deform } from "./deform.js";
-import { createNetwork, createRandom, measure, PIXELS, step } from "./network.js";
+import { createRandom } from "../draw/read.js";
+import { createNetwork, measure, PIXELS, step } from "./network.js";
 import { loadSample } from "./sample.js";
 
 const LAST = 100, WORST = 9; // epochs after which it pauses; mistakes to show
@@ -57,7 +58,7 @@ function report(paused = false) {
   });
   const mistakes = wrong.sort((a, b) => sure[b] - sure[a]).slice(0, WORST)
     .map((i) => ({ image: validation.x.slice(i * PIXELS, (i + 1) * PIXELS), digit: validation.y[i], read: read[i], sure: sure[i] }));
-  const state = !Number.isFinite(known.loss) ? "diverged" : !known.alive ? "dead" : paused ? "paused" : "learning";
+  const state = !Number.isFinite(known.loss) ? "diverged" : steps && !known.alive && !some.alive ? "dead" : paused ? "paused" : "learning";
   const view = { run, state, steps, epochs: steps / perEpoch, training: { loss: some.loss, accuracy: some.accuracy }, validation: known, confusion, mistakes, weights, relu };
   postMessage({ view });
   return view;

@@ -1,0 +1,118 @@
+// What mnist_nb.teach computes, for a page without Python: examples of a writer's digits, kept in this browser.
+import { loadSample } from "../learn/sample.js";
+import { describe, distance, unitLength } from "./read.js";
+
+const NEAREST = 0.03, MOST = 50, STORE = "mnist_nb.taught", PIXELS = 784; // the first two as in Python
+const inputsOf = (image) => unitLength(describe(Float32Array.from(image, (byte) => byte / 255)));
+
+// 4,000 known digits, loaded when something is taught for the first time, and described without blocking the page.
+let known = null;
+function loadKnown(say) {
+  return (known ??= (async () => {
+    say("It is compared with 4,000 known digits: loading them once, 0.8 MB …");
+    const { train, validation } = await loadSample(new URL("../learn/sample.npz", import.meta.url)), all = [];
+    for (const { x, y } of [train, validation])
+      for (let n = 0; n < y.length; n++) {
+        if (all.length % 40 === 0) await new Promise((done) => setTimeout(done));
+        all.push({ inputs: unitLength(describe(x.subarray(n * PIXELS, (n + 1) * PIXELS))), label: y[n] });
+      }
+    return all;
+  })().catch((error) => ((known = null), Promise.reject(error))));
+}
+
+function nearest(inputs, label, others) {
+  let reach = Infinity, other = null;
+  for (const o of others) {
+    if (o.label === label) continue;
+    const d = distance(inputs, o.inputs);
+    if (d < reach) [reach, other] = [d, o];
+  }
+  return { reach, other };
+}
+
+// Examples in this browser. `use(examples)` gets those that count, each time that they change.
+export function createTeacher(use) {
+  let kept = [];
+  try {
+    kept = JSON.parse(localStorage.getItem(STORE) ?? "[]").map(({ image, label, reach }) => ({ image, label, reach, inputs: inputsOf(image) }));
+  } catch { /* a browser that keeps nothing, or what is no list of examples: begin without */ }
+  function changed() {
+    try {
+      localStorage.setItem(STORE, JSON.stringify(kept.map(({ image, label, reach }) => ({ image, label, reach }))));
+    } catch { /* it is known until the page is closed */ }
+    use(kept.map(({ inputs, label, reach }) => ({ inputs, label, reach: Math.min(reach, nearest(inputs, label, kept).reach) })));
+  }
+  changed();
+  return {
+    get examples() { return kept; },
+    // Teach what an image of 784 bytes is; throws an error that says why, if that would do harm.
+    async teach(image, label, say) {
+      if (kept.length >= MOST) throw new Error(`${MOST} examples are the most. Forget some first.`);
+      const inputs = inputsOf(image), { reach, other } = nearest(inputs, label, await loadKnown(say));
+      if (reach < NEAREST) throw new Error(`It is hardly to be told from a usual ${other.label}. Draw it again, more clearly.`);
+      const before = nearest(inputs, label, kept);
+      if (before.reach < NEAREST) throw new Error(`You have taught nearly the same as a ${before.other.label}.`);
+      kept.push({ image: Array.from(image), label, reach, inputs });
+      changed();
+    },
+    forget(n = 1) {
+      kept.splice(-n);
+      changed();
+    },
+  };
+}
+
+const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
+  for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
+  return n;
+});
+function checksum(bytes) { // CRC-32, as ZIP has it
+  let crc = -1;
+  for (const byte of bytes) crc = CRC[(crc ^ byte) & 255] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+// An array of float32 as NumPy writes it.
+function npy(values, shape) {
+  const head = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`, padded = head.padEnd(117) + "\n", bytes = new Uint8Array(128 + 4 * values.length), view = new DataView(bytes.buffer);
+  bytes.set([0x93, 78, 85, 77, 80, 89, 1, 0, 118, 0]);
+  bytes.set(new TextEncoder().encode(padded), 10);
+  values.forEach((v, i) => view.setFloat32(128 + 4 * i, v, true));
+  return bytes;
+}
+
+// The file of the network with what was taught in it, for `mnist_predict --model`: three more members of the ZIP, and its directory anew.
+export function withTaught(network, examples) {
+  const view = new DataView(network);
+  let end = network.byteLength - 22;
+  while (view.getUint32(end, true) !== 0x06054b50) end--;
+  const count = view.getUint16(end + 10, true), size = view.getUint32(end + 12, true), start = view.getUint32(end + 16, true);
+  const arrays = { taught_inputs: npy(examples.flatMap((e) => Array.from(e.inputs)), [examples.length, examples[0].inputs.length]),
+    taught_labels: npy(examples.map((e) => e.label), [examples.length]), taught_reach: npy(examples.map((e) => e.reach), [examples.length]) };
+  const bodies = [], entries = [new Uint8Array(network, start, size)];
+  let at = start;
+  for (const [key, bytes] of Object.entries(arrays)) {
+    const name = new TextEncoder().encode(`${key}.npy`), local = new DataView(new ArrayBuffer(30)), entry = new DataView(new ArrayBuffer(46));
+    local.setUint32(0, 0x04034b50, true);
+    entry.setUint32(0, 0x02014b50, true);
+    entry.setUint16(4, 20, true);
+    entry.setUint32(42, at, true);
+    for (const [header, o] of [[local, 4], [entry, 6]]) {
+      header.setUint16(o, 20, true);
+      header.setUint16(o + 8, 0x21, true); // 1 January 1980
+      header.setUint32(o + 10, checksum(bytes), true);
+      header.setUint32(o + 14, bytes.length, true);
+      header.setUint32(o + 18, bytes.length, true);
+      header.setUint16(o + 22, name.length, true);
+    }
+    bodies.push(local, name, bytes);
+    entries.push(entry, name);
+    at += 30 + name.length + bytes.length;
+  }
+  const last = new DataView(network.slice(end, end + 22)), directory = entries.reduce((sum, e) => sum + e.byteLength, 0);
+  for (const o of [8, 10]) last.setUint16(o, count + 3, true);
+  last.setUint32(12, directory, true);
+  last.setUint32(16, at, true);
+  last.setUint16(20, 0, true);
+  return new Blob([new Uint8Array(network, 0, start), ...bodies, ...entries, last], { type: "application/zip" });
+}
