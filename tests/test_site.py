@@ -205,7 +205,7 @@ def test_automatic_links():
 
 def test_search_finds(browser, address):
     "What a reader may look for, and the page that tells about it."
-    for words, target in {'overfitting': 'train.html', 'dropout': 'train.html', 'drawing pad': 'index.html', 'calibration': 'evaluate.html', 'postcode': 'index.html'}.items():
+    for words, target in {'overfitting': 'train.html', 'dropout': 'train.html', 'drawing pad': 'draw.html', 'calibration': 'evaluate.html', 'postcode': 'index.html'}.items():
         page = browser.new_page()
         page.goto(address + 'glossary.html')
         page.locator('#quarto-search button, #quarto-search input').first.click()
