@@ -3,7 +3,7 @@ import json, os, re, shutil, subprocess, sys
 from configparser import ConfigParser
 from pathlib import Path
 import pytest
-from conftest import POSIX, REPOSITORY
+from conftest import POSIX, REPOSITORY, run
 
 NOTEBOOKS = sorted((REPOSITORY/'nbs').glob('*.ipynb'))
 
@@ -84,14 +84,41 @@ def test_notebooks_start_on_colab(tmp_path):
     assert (tmp_path/'pip.log').read_text() == 'install -q ./mnist_nb[pad]\n'
 
 
+def test_readme_leads_to_the_project():
+    "Pictures and links are where settings.ini says, so that they are found from GitHub and from PyPI; what is in the repository is there."
+    readme = (REPOSITORY/'README.md').read_text(encoding='utf-8').replace('\n', ' ')
+    settings = ConfigParser(delimiters=['='])
+    settings.read(REPOSITORY/'settings.ini', encoding='utf-8')
+    git_url, site = settings['DEFAULT']['git_url'], '{doc_host}{doc_baseurl}/'.format(**settings['DEFAULT'])
+    assert f'git clone {git_url} ' in readme and f'({site}index.html)' in readme and f'({site}draw.html)' in readme
+    pictures = re.findall(r'!\[[^]]+\]\(([^)]*)\)', readme)
+    assert pictures and all(p.startswith(f'{git_url}/raw/main/') for p in pictures)
+    links = re.findall(r'\]\(([^)]*)\)', readme)
+    assert all(re.match('https://|#', link) for link in links)
+    for link in links:
+        for kind in 'raw', 'blob':
+            if link.startswith(f'{git_url}/{kind}/main/'): assert (REPOSITORY/link.removeprefix(f'{git_url}/{kind}/main/')).is_file()
+        if link.startswith(site):
+            name = link.removeprefix(site).partition('.')[0]
+            assert [p for p in (REPOSITORY/'nbs').iterdir() if re.fullmatch(rf'(\d+_)?{name}\.(ipynb|qmd)', p.name)]
+
+
+def test_the_picture_to_try_is_read():
+    "The README's command, and what it says comes out."
+    readme = (REPOSITORY/'README.md').read_text(encoding='utf-8')
+    command, output = re.search(r'\.venv/bin/(mnist_predict --line nbs/images/\S+)\n```\n+ +(.+)\n', readme).groups()
+    status, out, _ = run(*command.split(), cwd=REPOSITORY)
+    assert status == 0 and out.strip() == output and ': 14959 ' in output
+
+
 def test_readme_has_the_figures_of_the_first_page():
     "Number for number, also where there is no Quarto to make it again."
-    def numbers(text): return re.findall(r'\d+(?:[.,]\d+)*%?', text)
+    def numbers(text): return re.findall(r'\d+(?:[.,]\d+)*%?', re.sub(r'\]\([^)]*\)', ']', text))
     cells = json.loads((REPOSITORY/'nbs'/'index.ipynb').read_text(encoding='utf-8'))['cells']
     outputs = [''.join(o['data']['text/markdown']) for c in cells if c['cell_type'] == 'code' for o in c['outputs'] if 'text/markdown' in o.get('data', {})]
     outputs = [text for text in outputs if 'content-visible' not in text] # what only the site shows
     readme = ' '.join(numbers((REPOSITORY/'README.md').read_text(encoding='utf-8')))
-    assert len(outputs) == 3
+    assert len(outputs) == 6
     for text in outputs: assert ' '.join(numbers(text)) in readme
 
 

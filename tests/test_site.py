@@ -107,3 +107,110 @@ def test_source_links_and_captions(browser, address, name):
     assert references == {id for id, _ in figures} and all(text.startswith('Figure') for _, text in figures)
     assert page.eval_on_selector_all('.cell-output-display img', 'images => images.filter(i => !i.closest("figure")).length') <= (name == 'handwriting.html') # the card
     page.close()
+
+
+@pytest.mark.parametrize('theme', ['light', 'dark'])
+def test_one_menu_on_a_phone(browser, address, theme):
+    "One button opens all pages and, under the page's own name, what is on it; what is tapped there is then to be seen."
+    from axe_playwright_python.sync_playwright import Axe
+    page = browser.new_page(viewport=dict(width=360, height=800), color_scheme=theme)
+    page.goto(address + 'evaluate.html')
+    contents = page.eval_on_selector_all('#TOC > ul a', 'links => links.map(a => [a.textContent, a.hash])')
+    buttons = [b for b in page.locator('#quarto-header [data-bs-toggle=collapse]').all() if b.is_visible()]
+    assert len(buttons) == 1 and not page.locator('#quarto-sidebar').is_visible()
+    buttons[0].click()
+    page.wait_for_timeout(600)
+    shown = page.eval_on_selector_all('#quarto-sidebar a', 'links => links.filter(a => a.checkVisibility()).map(a => [a.textContent.trim(), a.hash, new URL(a.href || ".", location).pathname.slice(1)])')
+    assert set(PAGES) <= {path or 'index.html' for *_, path in shown}
+    assert contents and [[text, hash] for text, hash, path in shown if hash] == contents
+    assert page.evaluate('document.querySelector("#quarto-sidebar").scrollWidth') <= 360
+    assert not Axe().run(page).response['violations']
+    page.screenshot(path=REPOSITORY/f'_proc/screenshots/menu-360-{theme}.png')
+    page.locator('.page-contents').get_by_text('The exam', exact=True).click()
+    page.wait_for_timeout(1000)
+    assert not page.locator('#quarto-sidebar').is_visible()
+    assert 0 <= page.evaluate('document.querySelector("#the-exam h2").getBoundingClientRect().top') < 400
+    page.close()
+
+
+@pytest.mark.parametrize('width', [360, 1440])
+def test_long_lines_and_names(browser, address, width):
+    "What does not fit into a line of code never goes on further out than it began, and a function's name breaks only after an underscore."
+    page = browser.new_page(viewport=dict(width=width, height=900))
+    for name in PAGES:
+        page.goto(address + name)
+        page.wait_for_timeout(100)
+        bad = page.evaluate("""() => Array.from(document.querySelectorAll("main code.sourceCode > span")).filter((line) => {
+            if (!line.checkVisibility() || !line.textContent.trim()) return false;
+            const range = document.createRange(), texts = document.createTreeWalker(line, NodeFilter.SHOW_TEXT), rects = [];
+            while (texts.nextNode()) for (const part of texts.currentNode.textContent.matchAll(/\\S+/g)) {
+                range.setStart(texts.currentNode, part.index); range.setEnd(texts.currentNode, part.index + part[0].length);
+                rects.push(...range.getClientRects());
+            }
+            const box = line.closest("pre").getBoundingClientRect();
+            return rects.some((r) => r.right > box.right + 1 || r.left < rects[0].left - 1);
+        }).map((line) => line.textContent)""")
+        assert not bad, name
+        broken = page.evaluate("""() => Array.from(document.querySelectorAll("main h3, #TOC a")).filter((e) => {
+            if (!e.checkVisibility() || !/^\\w+$/.test(e.innerText.trim())) return false;
+            const range = document.createRange();
+            return e.scrollWidth > e.clientWidth + 1 || Array.from(e.childNodes).some((node) => {
+                range.selectNodeContents(node);
+                return node.nodeType === Node.TEXT_NODE && new Set(Array.from(range.getClientRects(), (r) => r.top)).size > 1; });
+        }).map((e) => e.textContent)""")
+        assert not broken, name
+    page.close()
+
+
+DRAWN = [f'{name}.html' for name in 'data model train evaluate visualize improve images datasets strokes search benchmark'.split()] # not yet all
+
+
+@pytest.mark.parametrize('name', DRAWN)
+def test_figures(browser, address, name):
+    "Drawings, sharp at any size; on a phone their words can be read; a tap opens them alone, also with no network."
+    from axe_playwright_python.sync_playwright import Axe
+    page, foreign = browser.new_page(viewport=dict(width=360, height=800), color_scheme='dark'), []
+    page.on('request', lambda r: foreign.append(r.url) if not r.url.startswith((address, 'data:')) else None)
+    page.goto(address + name, wait_until='load')
+    figures = page.eval_on_selector_all('.cell-output-display img', 'images => images.map(i => [i.getAttribute("src"), i.naturalWidth, i.clientWidth])')
+    assert figures and all(src.endswith('.svg') for src, *_ in figures)
+    assert all(shown >= .95*min(natural, 590) for _, natural, shown in figures)
+    for link in page.locator('.cell-output-display a.lightbox').all()[:2]:
+        link.click()
+        page.wait_for_timeout(800)
+        assert page.locator('.gslide.current img').is_visible()
+        assert not Axe().run(page).response['violations']
+        page.keyboard.press('Escape')
+        page.wait_for_timeout(800)
+        assert not page.locator('.gslide.current').is_visible()
+    assert page.locator('.cell-output-display a.lightbox').count() == len(figures) and not foreign
+    page.close()
+
+
+# Names of our functions that are words, and Keras's names, too. Each such link was read, and is meant; add yours if it is.
+PLAIN_WORDS = {('speed.html', 'train'), ('index.html', 'predict'),
+               ('predict.html', 'predict')} # not meant: there it is Keras's, and better written `model.predict`
+
+
+def test_automatic_links():
+    "nbdev's links stay inside the site, and none leads to a function of ours where a plain word, or Keras's, is meant."
+    from html import unescape
+    for name in PAGES:
+        text = (SITE/name).read_text(encoding='utf-8')
+        main = unescape(text[text.index('<main'):text.index('</main>')])
+        assert home not in main, name
+        words = {word for word in re.findall(r'<a href="[\w.]+html#\w+"><code>(\w+)(?:\(\))?</code>', main) if re.fullmatch('[a-z]+', word)}
+        assert {(name, word) for word in words} <= PLAIN_WORDS
+
+
+def test_search_finds(browser, address):
+    "What a reader may look for, and the page that tells about it."
+    for words, target in {'overfitting': 'train.html', 'dropout': 'train.html', 'drawing pad': 'draw.html', 'calibration': 'evaluate.html', 'postcode': 'index.html'}.items():
+        page = browser.new_page()
+        page.goto(address + 'glossary.html')
+        page.locator('#quarto-search button, #quarto-search input').first.click()
+        page.keyboard.type(words)
+        page.wait_for_timeout(1200)
+        found = page.eval_on_selector_all('.aa-Panel a', 'links => links.map(a => a.href)')
+        assert any(target in href for href in found), (words, found)
+        page.close()
