@@ -121,3 +121,13 @@ export async function createPage(root, first, full) {
   addEventListener("hashchange", open);
   if (!open()) pad.play(FIRST, matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 1400);
 }
+
+// The pad alone, for the first page.
+export async function createHome(root, first, full) {
+  let read = await loadReader(first);
+  root.replaceChildren();
+  const pad = createPad(root, (ink) => read(ink));
+  pad.play(FIRST, matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 1400);
+  read = await loadReader(full);
+  pad.changed();
+}

@@ -41,7 +41,7 @@ export function createTeacher(use) {
     try {
       localStorage.setItem(STORE, JSON.stringify(kept.map(({ image, label, near }) => ({ image, label, near }))));
     } catch { /* it is known until the page is closed */ }
-    use(kept.map(({ inputs, label, near }) => ({ inputs, label, reach: 2 * (WAY * Math.min(near, nearest(inputs, label, kept).near) - MARGIN) })));
+    use(kept.map(({ inputs, label, near }) => ({ inputs, label, reach: 2 * (WAY * near - MARGIN) })));
   }
   changed();
   return {
