@@ -10,7 +10,7 @@ from mnist_nb.predict import KerasNetwork, _save, mnist_predict
 from mnist_nb.strokes import OTHERS, draw_form, draw_images
 from mnist_nb.teach import TeachError, mnist_teach, teach
 
-BARRED = '06 06 70 70 79 79/15 15 96 96' # a 1 with a bar
+BARRED = '13 40 40 49 49/05 85' # a 1 with a bar
 SQUARE = '00 00 90 90 99 99 09 09 00 00' # a 0 that is refused
 CORNER = '00 00 60 60 69 69' # a 1, and the 7 of others
 
@@ -41,7 +41,7 @@ def right(form, label, network):
 @pytest.mark.parametrize('form, label', [(BARRED, 1), (SQUARE, 0)])
 def test_misread_and_refused_digits_are_learned(network, taught, form, label):
     read = predict(drawn(form, 3), taught)
-    assert (read.labels == label).all() and read.is_digit.all() and right(form, label, taught) > right(form, label, network) + .3
+    assert (read.labels == label).all() and read.is_digit.all() and right(form, label, taught) > right(form, label, network) + .2
     p = predict(drawn(form, 40, 1), taught).probabilities
     assert np.allclose(p.sum(1), 1, atol=1e-5) and (p >= 0).all()
 
