@@ -6,11 +6,12 @@
 __all__ = ['drawing_pad']
 
 # %% ../nbs/23_pad.ipynb #imports
+import threading
 import numpy as np
 from .handwriting import ImageError, find_drawn
 from .images import Preparation
 from .network import _PACKAGE, _recall, Network, predict, read_network
-from .teach import TeachError, teach
+from .teach import _known, TeachError, teach
 
 # %% ../nbs/23_pad.ipynb #on_the_way
 def _on_the_way(images, network):
@@ -73,6 +74,8 @@ def drawing_pad(
     pad = Pad()
     pad.network = network or read_network()
     pad.on_msg(pad._asked)
+    how = Preparation(pad.network.rescale, pad.network.deskew, pad.network.directions)
+    threading.Thread(target=_known, args=(how,), daemon=True).start() # so that the first correction need not wait
     return pad
 
 def _send_views(pad):

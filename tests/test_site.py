@@ -162,7 +162,7 @@ def test_long_lines_and_names(browser, address, width):
     page.close()
 
 
-DRAWN = [f'{name}.html' for name in 'data model train evaluate visualize improve images datasets strokes predict teach search benchmark'.split()]
+DRAWN = [f'{name}.html' for name in 'data model train evaluate visualize improve images datasets strokes teach search benchmark'.split()]
 
 
 @pytest.mark.parametrize('name', DRAWN)
@@ -188,7 +188,7 @@ def test_figures(browser, address, name):
 
 
 # Names of our functions that are words, and Keras's names, too. Each such link was read, and is meant; add yours if it is.
-PLAIN_WORDS = {('speed.html', 'train'), ('index.html', 'predict')}
+PLAIN_WORDS = {('speed.html', 'train'), ('index.html', 'predict'), ('teach.html', 'teach')}
 
 
 def test_automatic_links():
