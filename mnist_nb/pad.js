@@ -35,17 +35,18 @@ const CSS = `
 .mnist-pad .refused td.bar div { background: #767676; }
 `;
 
-function add(parent, tag, properties = {}) {
+export function add(parent, tag, properties = {}) {
   const element = Object.assign(document.createElement(tag), properties);
   parent.append(element);
   return element;
 }
 
 // Strokes as text for a link, and back: two characters of base 36 for each coordinate, in quarters of a pixel.
+export const LONGEST = 50_000; // characters; far more than anybody draws
 const QUARTER = 4, CODE = /^([0-9a-z]{4})+(-([0-9a-z]{4})+)*$/;
 export const toText = (strokes) => strokes.map((stroke) => stroke.flat().map((x) => Math.round(QUARTER * (x + PEN)).toString(36).padStart(2, "0")).join("")).join("-");
 export function fromText(text) {
-  if (!CODE.test(text)) return [];
+  if (text.length > LONGEST || !CODE.test(text)) return [];
   return text.split("-").map((part) => part.match(/.{4}/g).map((point) => [point.slice(0, 2), point.slice(2)].map((x) => parseInt(x, 36) / QUARTER - PEN)));
 }
 
@@ -53,14 +54,14 @@ export function fromText(text) {
 // returns, or later passes to the returned `show`, is shown: for each digit {label, probabilities, image}, label null if it is none.
 // `look(digit, about)` gets the reading that is shown, null if there is none, and the digit that was pointed at, null if none was.
 // `teach(digit, label, say)` is told what a digit is, and `forget()` takes it back; both return how it went, or throw an error that
-// says so. Meanwhile `say` can show a text.
-export function createPad(root, read, { look = null, teach = null, forget = null } = {}) {
+// says so. Meanwhile `say` can show a text. `edit()` is told that the visitor changes the drawing.
+export function createPad(root, read, { look = null, teach = null, forget = null, edit = () => {} } = {}) {
   root.classList.add("mnist-pad");
   add(root, "style", { textContent: CSS });
   const left = add(root, "div"), right = add(root, "div");
   const fine = Math.min(3, Math.max(1, Math.ceil(window.devicePixelRatio || 1))); // as sharp as the display
   const paper = add(left, "canvas", { width: SIDE * fine, height: SIDE * fine, className: "paper", tabIndex: 0 });
-  paper.setAttribute("role", "img");
+  paper.setAttribute("role", "application"); // so that screen readers leave it the arrow keys
   paper.setAttribute("aria-label", "Pad to draw digits on. With a keyboard: arrow keys move the pen, space sets it down and lifts it, Control and Z takes the last stroke back.");
   const undo = add(left, "button", { type: "button", textContent: "Undo" });
   const clear = add(left, "button", { type: "button", textContent: "Clear" });
@@ -83,14 +84,12 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     return { row, name, bar: add(add(row, "td", { className: "bar" }), "div"), share: add(row, "td") };
   });
 
-  if (teach) createKeys(add(left, "div", { className: "told" }));
-
   const pen = paper.getContext("2d"); // what is shown; what is read has SIDE × SIDE pixels on any display
   const inkPen = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE }).getContext("2d", { willReadFrequently: true });
   pen.scale(fine, fine);
   let digits = [], shown = null, chosen = null, about = null; // what was read, the one of them that is shown and that was pointed at, and the digit asked about
   const strokes = [], cleared = []; // what Clear took can be had back
-  let asked = false, showing = false; // whether a frame is due, and whether what is there drew itself
+  let asked = false, showing = false, playing = false, hush = () => {}; // whether a frame is due, what is there drew itself, and does so now
 
   function draw() {
     for (const on of [pen, inkPen]) {
@@ -118,16 +117,20 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     row.setAttribute("aria-labelledby", name.id);
     const how = add(told, "p", { className: "how" }), say = (text) => { how.textContent = text; };
     how.setAttribute("role", "status");
+    let busy = false; // a second press of the same key is not a second example
     async function tell(what) {
+      if (busy) return;
+      busy = true;
       try {
         say(await what());
       } catch (error) {
         say(error.message);
       }
-      changed();
+      busy = false;
     }
+    hush = () => busy || say("");
     for (let k = 0; k < 10; k++)
-      add(row, "button", { type: "button", textContent: k }).addEventListener("click", () => tell(() => (shown ? teach(shown, k, say) : "Draw a digit first.")));
+      add(row, "button", { type: "button", textContent: k }).addEventListener("click", () => tell(() => (shown && !showing ? teach(shown, k, say) : "Draw a digit first.")));
     add(row, "button", { type: "button", textContent: "Forget it" }).addEventListener("click", () => tell(forget));
   }
 
@@ -137,11 +140,12 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   }
 
   function changed() { // once a frame is enough
-    draw();
     if (asked) return;
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
+      draw();
+      answer.setAttribute("aria-busy", pointer !== null || playing); // it is read out once a stroke is finished
       const rgba = inkPen.getImageData(0, 0, SIDE, SIDE).data, ink = new Uint8Array(SIDE * SIDE);
       for (let i = 0; i < ink.length; i++) ink[i] = 255 - rgba[4 * i];
       if (cursor) mark();
@@ -207,7 +211,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     pointer = event.pointerId;
     paper.setPointerCapture(pointer);
     strokes.push([place(event)]);
-    changed();
+    edited();
   }
   paper.addEventListener("pointerdown", begin);
   paper.addEventListener("pointerenter", begin); // a stroke may begin outside
@@ -217,7 +221,11 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     changed();
   });
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
-    paper.addEventListener(end, (event) => { if (event.pointerId === pointer) pointer = null; });
+    paper.addEventListener(end, (event) => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      changed();
+    });
 
   let cursor = null, down = false; // of the keyboard
   function mark() {
@@ -225,29 +233,47 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     pen.fillRect(cursor[0] - 3, cursor[1] - 3, 6, 6);
   }
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  function lift() { // the pen, whoever held it
+    [pointer, down] = [null, false];
+  }
+  function edited() {
+    hush();
+    edit();
+    changed();
+  }
   function back() {
     stop();
+    lift();
     if (strokes.length) strokes.pop();
     else strokes.push(...cleared.splice(0));
-    changed();
+    edited();
+  }
+  // Another drawing in place of what is there, which Clear and Undo bring back.
+  function put(drawing) {
+    stop();
+    lift();
+    if (strokes.length) cleared.splice(0, Infinity, ...strokes);
+    strokes.splice(0, Infinity, ...drawing);
+    edited();
   }
   // What draws itself is gone at the first touch, so that nobody has to clear it.
   function stop() {
     if (!showing) return;
-    showing = false;
+    showing = playing = false;
     about = null;
     strokes.length = 0;
   }
   function play(drawing, milliseconds) {
     const points = drawing.flatMap((stroke, n) => stroke.map((point) => [n, point])), begun = performance.now();
-    showing = true;
+    showing = playing = true;
     requestAnimationFrame(function step(now) {
-      if (!showing) return;
+      if (!playing) return;
       const due = Math.min(points.length, Math.ceil((points.length * Math.max(1, now - begun)) / milliseconds));
       strokes.length = 0;
       for (const [n, point] of points.slice(0, due)) (strokes[n] ??= []).push(point);
+      playing = due < points.length;
       changed();
-      if (due < points.length) requestAnimationFrame(step);
+      if (playing) requestAnimationFrame(step);
     });
   }
   root.addEventListener("keydown", (event) => {
@@ -266,7 +292,8 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     if (move) cursor = cursor.map((c, i) => Math.min(SIDE - PEN, Math.max(PEN, c + STEP * move[i])));
     else if ((down = !down)) strokes.push([]);
     if (down) strokes.at(-1).push([...cursor]);
-    changed();
+    if (down) edited();
+    else changed();
   });
   paper.addEventListener("blur", () => {
     [cursor, down] = [null, false];
@@ -274,14 +301,11 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   });
 
   undo.addEventListener("click", back);
-  clear.addEventListener("click", () => {
-    stop();
-    cleared.splice(0, Infinity, ...strokes.splice(0));
-    changed();
-  });
+  clear.addEventListener("click", () => put([]));
+  if (teach) createKeys(add(left, "div", { className: "told" }));
   draw();
   show([]);
-  return Object.assign(show, { play, strokes, changed, paper });
+  return Object.assign(show, { play, put, strokes, changed, paper });
 }
 
 // As a widget in a notebook, Python reads the drawing, learns, and sends the views and the arrays that they show, if it has views.
@@ -297,17 +321,20 @@ export default {
     const show = createPad(top, (ink) => {
       model.set("ink", new DataView(ink.buffer));
       model.save_changes();
-    }, { look: (digit, about) => way?.(digit, about), teach: (digit, label) => ask({ ask: "teach", digit: digit.n, label }), forget: () => ask({ ask: "forget" }) });
-    const update = () => show(model.get("result").map((digit, n) => ({ ...digit, n, ...Object.fromEntries(["upright", "inputs", "sums", "units"].map((name) => [name, floats(digit[name])])) })));
+    }, { look: (digit, about) => way?.(digit, about), teach: ({ image }, label) => ask({ ask: "teach", image: Array.from(image), label }), forget: () => ask({ ask: "forget" }) });
+    const update = () => show(model.get("result").map((digit) => ({ ...digit, ...Object.fromEntries(["upright", "inputs", "sums", "units"].map((name) => [name, floats(digit[name])])) })));
     model.on("change:result", update);
     model.on("msg:custom", async ({ how, views, names }, buffers) => {
       if (how) return waiting.shift()?.(how);
       if (way) return; // another view of the same pad has asked
+      way = () => {};
       const file = URL.createObjectURL(new Blob([views], { type: "text/javascript" }));
       const { createWay } = await import(file), network = Object.fromEntries(names.map((name, n) => [name, floats(buffers[n])]));
+      URL.revokeObjectURL(file);
       way = createWay(below, () => network);
       update();
     });
     model.send({ ask: "views" });
+    update();
   },
 };

@@ -10,8 +10,8 @@ import threading
 import numpy as np
 from .handwriting import ImageError, find_drawn
 from .images import Preparation
-from .network import _PACKAGE, _recall, Network, predict, read_network
-from .teach import _known, TeachError, teach
+from .network import _PACKAGE, _recall, Network, predict, read_network, unit_length
+from .teach import _known, teach
 
 # %% ../nbs/23_pad.ipynb #on_the_way
 def _on_the_way(images, network):
@@ -38,23 +38,24 @@ def drawing_pad(
         ink = traitlets.Any(b'').tag(sync=True) # The drawing, a byte a pixel, as many rows as columns
         result = traitlets.List().tag(sync=True) # What the browser shows of each digit
         text, label, probabilities, image = '', None, None, None
-        _before, _images = (), []
+        _before = ()
 
         @traitlets.observe('ink')
         def _read(self, change=None):
             ink = np.frombuffer(self.ink, np.uint8)
             side = int(len(ink)**.5)
-            try: self._images = [found.image for found in find_drawn(ink.reshape(side, side), self.network)]
-            except ImageError: self._images = []
-            result = _on_the_way(self._images, self.network)
+            try: images = [found.image for found in find_drawn(ink.reshape(side, side), self.network)] if side else []
+            except ImageError: images = []
+            result = _on_the_way(images, self.network)
             self.text = ''.join('?' if digit['label'] is None else str(digit['label']) for digit in result)
             self.label, self.probabilities, self.image = None, None, None
-            if len(result) == 1: self.label, self.probabilities, self.image = result[0]['label'], np.float32(result[0]['probabilities']), self._images[0]
+            if len(result) == 1: self.label, self.probabilities, self.image = result[0]['label'], np.float32(result[0]['probabilities']), images[0]
             self.result = result
 
-        def _teach(self, digit, label):
-            if digit >= len(self._images): return 'Draw a digit first.'
-            taught = teach(self.network, self._images[digit:digit + 1], [label], ['The drawing'])
+        def _teach(self, image, label):
+            image, known = np.float32(image).reshape(1, 28, 28)/255, self.network.taught_inputs
+            if len(known) and (known @ unit_length(self.network.inputs(image))[0]).max() > 1 - 1e-4: return 'It knows this one already. Draw another.'
+            taught = teach(self.network, image, [label], ['The drawing'])
             self.network, self._before = taught, (*self._before, self.network)
             return f'Learned: this is a {label}. It knows {len(taught.taught_labels)} of your digits.'
 
@@ -66,8 +67,8 @@ def drawing_pad(
         def _asked(self, _, asked, buffers):
             "What the browser asks for: the views and the arrays that they show, to teach a digit, or to forget the last one."
             if asked == dict(ask='views'): return _send_views(self)
-            try: how = self._teach(asked['digit'], asked['label']) if asked['ask'] == 'teach' else self._forget()
-            except TeachError as e: how = str(e)
+            try: how = self._teach(asked['image'], asked['label']) if asked['ask'] == 'teach' else self._forget()
+            except ValueError as e: how = str(e)
             self._read()
             self.send(dict(how=how))
 

@@ -247,6 +247,7 @@ export async function loadReader(source) {
   const buffer = response ? await response.arrayBuffer() : source;
   const arrays = parseNpz(buffer), whole = arrays.hidden_codes ? unpack(arrays) : arrays, hidden = whole.hidden_bias.length, parts = whole.components.length / whole.mean.length;
   if (!whole.rescale[0] || !whole.deskew[0] || !whole.directions[0] || whole.activation !== "squared_relu") throw new Error("this page reads networks of the recipe best only");
+  if (whole.taught_labels?.length) throw new Error("this network was taught examples, which this page would not know");
   let network = whole, half = false, relu = true;
   function readFrame(image) {
     const upright = warp(image), inputs = directionFeatures(upright), sums = Float32Array.from(network.hidden_bias), logits = Float32Array.from(network.logits_bias);

@@ -1,5 +1,5 @@
 // The way of one digit through the network, in pictures: edges, hidden units, one unit, votes, and what speaks for and against.
-// It gets what a reading has and the arrays of the network, and computes nothing that Python does not.
+// It gets what a reading has and the arrays of the network; tests/test_draw.py compares what it makes of them with NumPy.
 const PLACES = 7, N = 28, ACROSS = 64, SHOWN = 4;
 const COMPASS = [4, 2, 6, 0, -1, 1, 5, 3, 7]; // which direction stands where: each at the side of the stroke where its edges are
 const NAMES = ["left", "right", "upper", "lower", "upper left", "lower left", "upper right", "lower right"];
@@ -102,7 +102,7 @@ export function reasonsOf(network, inputs, sums, votes) {
 }
 
 const plain = (x, digits = 1) => x.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
-const many = (power) => (power < Math.log(1e6) ? Number(Math.exp(power).toPrecision(2)).toLocaleString("en") : `10^${Math.floor(power / Math.LN10)}`);
+const many = (power) => (power < Math.log(1e6) ? Number(Math.exp(power).toPrecision(2)).toLocaleString("en") : `10^${Math.round(power / Math.LN10)}`);
 
 // Build the views in `root`. `network()` gives the arrays that the digits are read with now. The returned function shows a reading,
 // or none, and why it is or is not the digit `about`.
@@ -139,7 +139,7 @@ export function createWay(root, network) {
   names.setAttribute("aria-hidden", "true");
   for (let k = 0; k < classes; k++) add(names, "li", { textContent: k });
   const map = add(field, "div", { className: "map" }), cells = add(map, "canvas", { tabIndex: 0, width: ACROSS, height: classes * deep - 1 });
-  cells.setAttribute("role", "img");
+  cells.setAttribute("role", "application");
   cells.setAttribute("aria-label", "Hidden units that fire, in rows by the digit that they speak for. Arrow keys choose a unit.");
   const ring = add(map, "i"), count = add(fired, "p");
 
@@ -189,6 +189,7 @@ export function createWay(root, network) {
     const votes = Array.from({ length: classes }, (_, k) => used.logits_kernel[unit * classes + k]), most = votes.indexOf(Math.max(...votes)), least = votes.indexOf(Math.min(...votes));
     const text = `Unit ${unit} supports ${most} most and ${least} least. Orange: edges that it wants; blue: not. ` + (!shown ? "" : used.isOff?.(unit) ? "It is switched off." : !value ? "It is not active here."
       : shown.sums[unit] < 0 ? `Its sum is negative, and yet it gives ${plain(value)}.` : `It gives ${plain(value)}, and found most in the ${NAMES[Math.floor(best / 49)]} edges, ${place}.`);
+    about.setAttribute("aria-live", chosen ? "polite" : "off"); // what a new drawing changes is not read out
     if (about.textContent !== text) about.textContent = text;
   }
 
@@ -230,13 +231,13 @@ export function createWay(root, network) {
       line.button.disabled = !counts;
       line.name.textContent = counts ? `unit ${h}` : "–";
       line.bar.style.width = counts ? `${(100 * Math.abs(value)) / longest}%` : "0";
-      line.value.textContent = counts ? value.toFixed(2).replace("-", "−") : "";
+      line.value.textContent = counts ? plain(value, 2) : "";
       paintEdges(line.canvas, counts ? weightsOf(h) : new Float32Array(8 * PLACES * PLACES), signed);
     });
     const sum = votes.reduce((a, b) => a + b, 0), bias = used.logits_bias[read] - used.logits_bias[other], shownSum = strongest.reduce((a, h, n) => a + (lines[n].unit === null ? 0 : votes[h]), 0);
     const lead = sum + bias, [ahead, behind] = lead > 0 ? [read, other] : [other, read], others = firing - lines.filter((line) => line.unit !== null).length;
     const memory = shown?.share > 0.005 ? `What you taught has ${Math.round(100 * shown.share)} % of the answer. The network alone: ` : "";
-    total.textContent = shown ? `${memory}The strongest votes are shown. The other ${others.toLocaleString("en")} add ${plain(sum - shownSum)}, the biases ${plain(bias)}; the sum is ${plain(lead, 2)}. So ${ahead} is e^${plain(Math.abs(lead), 2)} ≈ ${many(Math.abs(lead))} times as probable as ${behind}.`
+    total.textContent = shown ? `${memory}The strongest votes are shown. The other ${others.toLocaleString("en")} add ${plain(sum - shownSum, 2)}, the biases ${plain(bias, 2)}; the sum is ${plain(lead, 2)}. So ${ahead} is e^${plain(Math.abs(lead), 2)} ≈ ${many(Math.abs(lead))} times as probable as ${behind}.`
       : "The strongest votes for the first choice, and for the second.";
 
     asked.textContent = !shown ? "6. Why" : asks === null || asks === read ? `6. Why ${read}, and not ${other}?` : `6. Why not ${other}, but ${read}?`;

@@ -1,5 +1,5 @@
 // The page to draw on: the pad, the way through the network, three ways to break it, a link and a picture of what was drawn.
-import { createPad, fromText, toText } from "./pad.js";
+import { add, createPad, fromText, LONGEST, toText } from "./pad.js";
 import { loadReader } from "./read.js";
 import { createTeacher, withTaught } from "./teach.js";
 import { createWay } from "./way.js";
@@ -14,12 +14,6 @@ const CSS = `
 `;
 const FIRST = [[...Array.from({ length: 60 }, (_, n) => [146 + 46 * Math.cos(n / 9 - 0.5), 96 - 50 * Math.sin(n / 9 - 0.5)]), [190, 110], [172, 236]]]; // a 9 to watch
 
-function add(parent, tag, properties = {}) {
-  const element = Object.assign(document.createElement(tag), properties);
-  parent.append(element);
-  return element;
-}
-
 // Build the page in `root`; resolves when a digit can be drawn. It is read with the small network at the address `first` until
 // the full one has come.
 export async function createPage(root, first, full) {
@@ -27,19 +21,22 @@ export async function createPage(root, first, full) {
   root.replaceChildren();
   add(root, "style", { textContent: CSS });
   const top = add(root, "div"), below = add(root, "div");
-  const way = createWay(below, () => read.network);
+  let way = createWay(below, () => read.network), last = [null, null];
   let taught = [];
   const teacher = createTeacher((examples) => { taught = read.taught = examples; });
   const kept = () => `It knows ${taught.length} of your digits.`;
   const pad = createPad(top, (ink) => read(ink), {
-    look: way,
+    look: (...seen) => way(...(last = seen)),
+    edit: () => { said.textContent = ""; },
     teach: async (digit, label, say) => {
       await teacher.teach(digit.image, label, say);
+      pad.changed();
       return `Learned: this is a ${label}. ${kept()}`;
     },
     forget: async () => {
       if (!taught.length) return "There is nothing to forget.";
       teacher.forget();
+      pad.changed();
       return `Forgotten. ${kept()}`;
     },
   });
@@ -64,11 +61,12 @@ export async function createPage(root, first, full) {
   said.setAttribute("role", "status");
   add(side, "p", { textContent: "Nothing that you draw or teach is sent anywhere. A link holds the drawing in the part after #, which stays in the browser; so does what it learned." });
 
-  pad.paper.addEventListener("pointerdown", () => { said.textContent = ""; });
   link.addEventListener("click", async () => {
     if (!pad.strokes.length) return (said.textContent = "Draw something first.");
     const broken = switches.filter((s) => s.checked).map((s) => s.name).join("-");
-    history.replaceState(null, "", `#drawing=${toText(pad.strokes)}${broken && `&broken=${broken}`}`);
+    const text = toText(pad.strokes);
+    if (text.length > LONGEST) return (said.textContent = "The drawing is too long for a link.");
+    history.replaceState(null, "", `#drawing=${text}${broken && `&broken=${broken}`}`);
     try {
       await navigator.clipboard.writeText(location.href);
       said.textContent = "The link is copied.";
@@ -98,6 +96,7 @@ export async function createPage(root, first, full) {
     }
   });
   function download(href, name) {
+    if (href.startsWith("blob:")) setTimeout(() => URL.revokeObjectURL(href), 10_000);
     Object.assign(document.createElement("a"), { href, download: name }).click();
     said.textContent = `It is among your downloads: ${name}`;
   }
@@ -107,14 +106,16 @@ export async function createPage(root, first, full) {
     if (drawing.length) {
       for (const s of switches) s.checked = broken.includes(s.name);
       damage();
-      pad.strokes.splice(0, Infinity, ...drawing);
-      pad.changed();
+      pad.put(drawing);
     } else if (location.hash.startsWith("#drawing=")) said.textContent = "The link holds no drawing that can be read. Perhaps it was cut off.";
     return drawing.length > 0;
   }
   const loading = add(side, "p", { className: "loading", textContent: "Rough weights read until the full ones are here, 1.6 MB …" });
   loadReader(full).then((reader) => {
     read = Object.assign(reader, { taught });
+    below.replaceChildren();
+    way = createWay(below, () => read.network); // its rows are by the full weights
+    way(...last);
     damage();
     loading.textContent = "";
   }, (error) => (loading.textContent = `The full weights could not be loaded (${error.message}). The rough ones read on. Reload the page to try again.`));
@@ -124,10 +125,13 @@ export async function createPage(root, first, full) {
 
 // The pad alone, for the first page.
 export async function createHome(root, first, full) {
-  let read = await loadReader(first);
+  let read = await loadReader(first), taught = [];
   root.replaceChildren();
+  createTeacher((examples) => { taught = read.taught = examples; });
   const pad = createPad(root, (ink) => read(ink));
   pad.play(FIRST, matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 1400);
-  read = await loadReader(full);
-  pad.changed();
+  loadReader(full).then((reader) => {
+    read = Object.assign(reader, { taught });
+    pad.changed();
+  }, () => {}); // the small one reads on
 }

@@ -1,8 +1,7 @@
 // What mnist_nb.teach computes, for a page without Python: examples of a writer's digits, kept in this browser.
-import { loadSample } from "../learn/sample.js";
 import { describe, distance, unitLength } from "./read.js";
 
-const NEAR = 0.03, MOST = 50, WAY = 0.6, MARGIN = 0.01; // as in Python
+const NEAR = 0.03, MOST = 50, WAY = 0.6, MARGIN = 0.01, SAME = 1e-4; // as in Python
 const STORE = "mnist_nb.taught", PIXELS = 784;
 const inputsOf = (image) => unitLength(describe(Float32Array.from(image, (byte) => byte / 255)));
 
@@ -11,7 +10,7 @@ let known = null;
 function loadKnown(say) {
   return (known ??= (async () => {
     say("It is compared with 4,000 known digits: loading them once, 0.8 MB …");
-    const { train, validation } = await loadSample(new URL("../learn/sample.npz", import.meta.url)), all = [];
+    const { loadSample } = await import("../learn/sample.js"), { train, validation } = await loadSample(new URL("../learn/sample.npz", import.meta.url)), all = [];
     for (const { x, y } of [train, validation])
       for (let n = 0; n < y.length; n++) {
         if (all.length % 40 === 0) await new Promise((done) => setTimeout(done));
@@ -31,21 +30,33 @@ function nearest(inputs, label, others) {
   return { near, other };
 }
 
-// Examples in this browser. `use(examples)` gets those that count, each time that they change.
-export function createTeacher(use) {
-  let kept = [];
+const isExample = (e) => Array.isArray(e?.image) && e.image.length === PIXELS && e.image.every((v) => Number.isInteger(v) && v >= 0 && v < 256)
+  && Number.isInteger(e.label) && e.label >= 0 && e.label < 10 && e.near >= NEAR;
+function load() { // what this page stored; anything else under its name is passed over
   try {
-    kept = JSON.parse(localStorage.getItem(STORE) ?? "[]").map(({ image, label, near }) => ({ image, label, near, inputs: inputsOf(image) }));
-  } catch { /* a browser that keeps nothing, or what is no list of examples: begin without */ }
+    return JSON.parse(localStorage.getItem(STORE)).filter(isExample).slice(0, MOST).map((e) => ({ ...e, inputs: inputsOf(e.image) }));
+  } catch {
+    return [];
+  }
+}
+
+// Examples in this browser. `use(examples)` gets them, each time that they change, in another tab, too.
+export function createTeacher(use) {
+  let kept = load();
+  const tell = () => use(kept.map(({ inputs, label, near }) => ({ inputs, label, reach: 2 * (WAY * near - MARGIN) })));
   function changed() {
     try {
       localStorage.setItem(STORE, JSON.stringify(kept.map(({ image, label, near }) => ({ image, label, near }))));
-    } catch { /* it is known until the page is closed */ }
-    use(kept.map(({ inputs, label, near }) => ({ inputs, label, reach: 2 * (WAY * near - MARGIN) })));
+    } catch { /* a browser that keeps nothing: it is known until the page is closed */ }
+    tell();
   }
-  changed();
+  addEventListener("storage", ({ key }) => {
+    if (key !== STORE && key !== null) return;
+    kept = load();
+    tell();
+  });
+  tell();
   return {
-    get examples() { return kept; },
     // Teach what an image of 784 bytes is; throws an error that says why, if that would do harm.
     async teach(image, label, say) {
       if (kept.length >= MOST) throw new Error(`${MOST} examples are the most. Forget some first.`);
@@ -53,11 +64,12 @@ export function createTeacher(use) {
       if (near < NEAR) throw new Error(`It is hardly to be told from a usual ${other.label}. Draw it again, more clearly.`);
       const before = nearest(inputs, label, kept);
       if (before.near < NEAR) throw new Error(`You have taught nearly the same as a ${before.other.label}.`);
+      if (kept.some((e) => distance(inputs, e.inputs) < SAME)) throw new Error("It knows this one already. Draw another.");
       kept.push({ image: Array.from(image), label, near, inputs });
       changed();
     },
-    forget(n = 1) {
-      kept.splice(-n);
+    forget() {
+      kept.pop();
       changed();
     },
   };

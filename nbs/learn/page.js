@@ -256,7 +256,7 @@ export function createLearn(root) {
     own.querySelector(".answer").after(other);
     // Both see the same 28 × 28 pixels. The network that learns here has no score that tells what is no digit.
     read = () => {
-      if (!latest) return;
+      if (!latest) return showAnswer([]);
       const { weights, relu } = latest;
       show(drawn.map(({ image }) => {
         const probabilities = Array.from(forward(weights, Float32Array.from(image, (byte) => byte / 255), relu).probabilities);
