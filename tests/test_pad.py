@@ -97,6 +97,7 @@ def test_what_is_no_digit_is_said(page):
 def test_it_is_taught_and_forgets(page):
     draw(page, [(140, 40), (140, 240)])
     draw(page, [(60, 150), (220, 150)])
+    page.wait_for_timeout(1000) # until Python has read the last of it: what is shown is taught
     answers(page, 'Looks most like a [0-9], but is no digit I know')
     page.locator('.keys button').nth(1).click()
     page.get_by_text('Learned: this is a 1. It knows 1 of your digits.').wait_for(timeout=30_000)
