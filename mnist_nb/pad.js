@@ -248,7 +248,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     else strokes.push(...cleared.splice(0));
     edited();
   }
-  // Another drawing in place of what is there, which Clear and Undo bring back.
+  // Another drawing in place of what is there; Undo brings that back once nothing else is left to undo.
   function put(drawing) {
     stop();
     lift();

@@ -61,3 +61,13 @@ def small_disk(folder, size):
         pytest.skip('no file system can be mounted here')
     try: yield folder
     finally: subprocess.run(['umount', '-l', folder], check=True)
+
+
+@pytest.fixture(scope='module')
+def browser():
+    "A headless Chromium."
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
+        yield browser
+        browser.close()

@@ -35,15 +35,6 @@ def server():
     server.shutdown()
 
 
-@pytest.fixture(scope='module')
-def browser():
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def numbers(browser, server):
     "An empty page, for the modules alone."

@@ -16,15 +16,6 @@ pytestmark = [pytest.mark.skipif(not chromium, reason='there is no Chromium on t
 
 
 @pytest.fixture(scope='module')
-def browser():
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope='module')
 def address():
     class Handler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args): pass

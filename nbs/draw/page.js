@@ -14,6 +14,8 @@ const CSS = `
 `;
 const FIRST = [[...Array.from({ length: 60 }, (_, n) => [146 + 46 * Math.cos(n / 9 - 0.5), 96 - 50 * Math.sin(n / 9 - 0.5)]), [190, 110], [172, 236]]]; // a 9 to watch
 
+const playFirst = (pad) => pad.play(FIRST, matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 1400);
+
 // Build the page in `root`; resolves when a digit can be drawn. It is read with the small network at the address `first` until
 // the full one has come.
 export async function createPage(root, first, full) {
@@ -120,7 +122,7 @@ export async function createPage(root, first, full) {
     loading.textContent = "";
   }, (error) => (loading.textContent = `The full weights could not be loaded (${error.message}). The rough ones read on. Reload the page to try again.`));
   addEventListener("hashchange", open);
-  if (!open()) pad.play(FIRST, matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 1400);
+  if (!open()) playFirst(pad);
 }
 
 // The pad alone, for the first page.
@@ -129,7 +131,7 @@ export async function createHome(root, first, full) {
   root.replaceChildren();
   createTeacher((examples) => { taught = read.taught = examples; });
   const pad = createPad(root, (ink) => read(ink));
-  pad.play(FIRST, matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : 1400);
+  playFirst(pad);
   loadReader(full).then((reader) => {
     read = Object.assign(reader, { taught });
     pad.changed();
