@@ -159,7 +159,7 @@ def predict(
         raise ValueError(f'images are {images.dtype} {images.shape} and should be float (n, 28, 28) in [0, 1]: '
                          'np.stack([normalize_digit(picture), ...]) makes them.')
     if not np.all((images >= 0) & (images <= 1)): raise ValueError('images hold values outside of [0, 1]. Divide them by 255?')
-    batches = [network.inputs(images[i:i + 500].astype(np.float32)) for i in range(0, len(images), 500)]
+    batches = [network.inputs(images[i:i + 200].astype(np.float32)) for i in range(0, len(images), 200)]
     outputs = [network.outputs(b) for b in batches] or [(np.zeros((0, len(network.names)), np.float32), np.zeros(0, np.float32))]
     logits, evidence = (np.concatenate(part) for part in zip(*outputs))
     lengths = np.concatenate([np.zeros(0, np.float32), *(residual(b, network.mean, network.components) for b in batches)])

@@ -24,12 +24,15 @@ export async function createPage(root, first, full) {
   add(root, "style", { textContent: CSS });
   const top = add(root, "div"), below = add(root, "div");
   let way = createWay(below, () => read.network), last = [null, null];
-  let taught = [];
+  let taught = [], whole = false; // whether the full weights are here
   const teacher = createTeacher((examples) => { taught = read.taught = examples; });
   const kept = () => `It knows ${taught.length} of your digits.`;
   const pad = createPad(top, (ink) => read(ink), {
     look: (...seen) => way(...(last = seen)),
-    edit: () => { said.textContent = ""; },
+    edit: () => {
+      said.textContent = "";
+      if (whole && !navigator.connection?.saveData) teacher.prepare(); // 0.8 MB
+    },
     teach: async (digit, label, say) => {
       await teacher.teach(digit.image, label, say);
       pad.changed();
@@ -115,6 +118,7 @@ export async function createPage(root, first, full) {
   const loading = add(side, "p", { className: "loading", textContent: "Rough weights read until the full ones are here, 1.6 MB …" });
   loadReader(full).then((reader) => {
     read = Object.assign(reader, { taught });
+    whole = true;
     below.replaceChildren();
     way = createWay(below, () => read.network); // its rows are by the full weights
     way(...last);

@@ -5,15 +5,14 @@ const NEAR = 0.03, MOST = 50, WAY = 0.6, MARGIN = 0.01, SAME = 1e-4; // as in Py
 const STORE = "mnist_nb.taught", PIXELS = 784;
 const inputsOf = (image) => unitLength(describe(Float32Array.from(image, (byte) => byte / 255)));
 
-// 4,000 known digits, loaded when something is taught for the first time, and described without blocking the page.
+// 4,000 known digits, loaded before something is taught for the first time, and described without blocking the page.
 let known = null;
-function loadKnown(say) {
+function loadKnown() {
   return (known ??= (async () => {
-    say("It is compared with 4,000 known digits: loading them once, 0.8 MB …");
     const { loadSample } = await import("../learn/sample.js"), { train, validation } = await loadSample(new URL("../learn/sample.npz", import.meta.url)), all = [];
     for (const { x, y } of [train, validation])
       for (let n = 0; n < y.length; n++) {
-        if (all.length % 40 === 0) await new Promise((done) => setTimeout(done));
+        if (all.length % 10 === 0) await new Promise((done) => setTimeout(done));
         all.push({ inputs: unitLength(describe(x.subarray(n * PIXELS, (n + 1) * PIXELS))), label: y[n] });
       }
     return all;
@@ -57,10 +56,12 @@ export function createTeacher(use) {
   });
   tell();
   return {
+    prepare: () => void loadKnown().catch(() => {}), // so that the first correction is as quick as the next; `teach` tries again
     // Teach what an image of 784 bytes is; throws an error that says why, if that would do harm.
     async teach(image, label, say) {
       if (kept.length >= MOST) throw new Error(`${MOST} examples are the most. Forget some first.`);
-      const inputs = inputsOf(image), { near, other } = nearest(inputs, label, await loadKnown(say));
+      say("It is compared with 4,000 known digits …");
+      const inputs = inputsOf(image), { near, other } = nearest(inputs, label, await loadKnown());
       if (near < NEAR) throw new Error(`It is hardly to be told from a usual ${other.label}. Draw it again, more clearly.`);
       const before = nearest(inputs, label, kept);
       if (before.near < NEAR) throw new Error(`You have taught nearly the same as a ${before.other.label}.`);
