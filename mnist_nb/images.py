@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['moments', 'bilinear', 'warp', 'normalize', 'direction_features', 'Deformation', 'displacements', 'thicken',
-           'stroke_amounts', 'deform', 'Preparation']
+           'stroke_amounts', 'disturbances', 'disturb', 'deform', 'Preparation']
 
 # %% ../nbs/13_images.ipynb #imports
 import math
@@ -160,6 +160,53 @@ def stroke_amounts(
     amounts = tf.random.stateless_uniform((n, 1), tf.convert_to_tensor(seed) + [0, 1 << 29], -1, 1)*deformation.stroke
     return tf.maximum(amounts, amounts/2)
 
+# %% ../nbs/13_images.ipynb #disturb
+def disturbances(
+    n:int, # How many
+    seed, # Two integers; the same give the same
+)->tuple: # TensorFlow tensors, float32: noise `(n, 784)` and `(n, 784)`, bumps `(n, 49)`, and choices `(n, 32)`
+    "What chance decides about disturbed images: standard normal, uniform in [0, 1), standard normal, uniform."
+    with quiet_stderr(): import tensorflow as tf
+    seed, r = tf.convert_to_tensor(seed), tf.random
+    return (r.stateless_normal((n, 784), seed + [0, 1 << 28]), r.stateless_uniform((n, 784), seed + [0, 1 << 27]),
+            r.stateless_normal((n, len(_BASIS) - 3), seed + [0, 1 << 26]), r.stateless_uniform((n, 32), seed + [0, 1 << 25]))
+
+def _line(u, xp):
+    "A straight line somewhere in each image, half of them dashed, from five random numbers."
+    row, column, turn, length, dashed = xp.split(u, 5, axis=1)
+    row, column, down, right = _DOWN - 28*row + 14, _RIGHT - 28*column + 14, xp.sin(2*math.pi*turn), xp.cos(2*math.pi*turn)
+    along, off = row*down + column*right, xp.abs(row*right - column*down)
+    inked = (along > 0) & (along < 4 + 20*length) & ((dashed > .5) | (xp.sin(along*math.pi/2) > 0))
+    return xp.where(inked, xp.clip(1.9 - off, 0, 1), 0.)
+
+def _box(images, xp):
+    "The mean of each pixel and its eight neighbours."
+    framed = xp.pad(xp.reshape(images, (-1, 28, 28)), ((0, 0), (1, 1), (1, 1)))
+    rows = framed[:, :-2] + framed[:, 1:-1] + framed[:, 2:]
+    return xp.reshape(rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:], (-1, 784))/9
+
+# %% ../nbs/13_images.ipynb #disturb_all
+def disturb(
+    images, # float32 in [0, 1], `(n, 784)`
+    chance:tuple, # As from `disturbances`
+    xp=np, # The module to compute with: `numpy` or `keras.ops`
+): # float32 in [0, 1], `(n, 784)`
+    "Spoil images as paper, light and cameras do; each of seven ways meets a quarter of them, the first an eighth."
+    normal, uniform, bumps, u = chance
+    def some(way, spoiled): return xp.where(u[:, way:way + 1] < .25, spoiled, images)
+    def of(n): return u[:, n:n + 1]
+    images = xp.where(of(0) < .125, 1.5*(thicken(images, xp.ones_like(of(0)), xp) - images), images) # the outline alone
+    lines = _line(u[:, 7:12], xp) + xp.where(of(22) < .6, _line(u[:, 12:17], xp), 0.) + xp.where(of(23) < .6, _line(u[:, 17:22], xp), 0.)
+    images = xp.clip(some(1, images + lines), 0, 1)
+    drops = _box(_box(normal, xp), xp) > .1 + .3*of(24)
+    images = some(2, xp.where(drops, of(25), images))
+    across = _DOWN*xp.sin(math.pi*of(26)) + _RIGHT*xp.cos(math.pi*of(26)) - 6*of(27) + 3
+    beyond = xp.where(of(28) < .5, xp.abs(across), across) > 4 + 7*of(29)
+    images = some(3, xp.where(beyond, 1 - images, images)) # white with black ink beyond one line, or two
+    images = some(4, images + 1.2*of(30)*(bumps @ _BASIS[3:]) + .5) # uneven light
+    images = some(5, xp.where(uniform < .3*of(31), xp.maximum(xp.sign(normal), 0), images)) # white and black pixels
+    return xp.clip(some(6, images + .35*of(30)*normal), 0, 1) # noise
+
 # %% ../nbs/13_images.ipynb #show_deformation
 def deform(
     images, # float32 `(n, 28, 28)`
@@ -179,6 +226,7 @@ class Preparation:
     deskew:bool=False # Bring them upright
     directions:bool=False # Describe them by the directions of their edges instead of their pixels
     deformation:Deformation=None # How far to deform them in training; None: not at all
+    disturbed:float=0. # Which share of them to disturb in training, see `disturb`
 
     @property
     def shape(self)->tuple: # `(784,)` or `(392,)`
@@ -189,7 +237,7 @@ class Preparation:
         images, # float32 in [0, 1], `(n, 28, 28)`
         xp=np, # The module to compute with: `numpy` or `keras.ops`
     ): # float32 `(n, *shape)`
-        "Prepare images, undeformed."
+        "Prepare images, neither disturbed nor deformed."
         flat = xp.reshape(images, (-1, 784))
         if self.rescale or self.deskew: flat = warp(flat, None, self.rescale, self.deskew, xp)
         return direction_features(flat, xp) if self.directions else flat
@@ -199,11 +247,13 @@ class Preparation:
 def augment(self:Preparation,
     images, # Tensor, float32 `(n, 28, 28)`
     seed, # Two integers; the same give the same deformations
-    compiled=lambda function: function, # Applied to `warp`, `thicken` and `direction_features`, see `mnist_nb.speed`
+    compiled=lambda function: function, # Applied to `disturb`, `warp`, `thicken` and `direction_features`, see `mnist_nb.speed`
 ): # TensorFlow tensor, float32 `(n, *shape)`
-    "Prepare a batch for training, each image deformed in its own random way."
+    "Prepare a batch for training, each image deformed in its own random way, and the first ones disturbed."
     ops, n, deformation, moved = import_keras().ops, images.shape[0], self.deformation, None
     flat = ops.reshape(images, (-1, 784))
+    if few := round(n*self.disturbed): # the order of the images is random already
+        flat = ops.concatenate([compiled(disturb)(flat[:few], disturbances(few, seed), ops), flat[few:]])
     if deformation: moved = displacements(n, deformation, seed)
     if deformation or self.rescale or self.deskew: flat = compiled(warp)(flat, moved, self.rescale, self.deskew, ops)
     if deformation and deformation.stroke: flat = compiled(thicken)(flat, stroke_amounts(n, deformation, seed), ops)

@@ -23,7 +23,7 @@ import keras
 # %% ../nbs/30_search.ipynb #INGREDIENTS
 INGREDIENTS = dict(
     width=('hidden',), steps=('batch_size', 'learning_rate', 'schedule'), squared_relu=('activation',),
-    deskew=('deskew',), rescale=('rescale',), directions=('directions',), deformation=('deformation',))
+    deskew=('deskew',), rescale=('rescale',), directions=('directions',), deformation=('deformation',), disturbed=('disturbed',))
 
 def mix(
     base, # `Recipe`

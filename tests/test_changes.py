@@ -125,7 +125,7 @@ def test_change(name, few, tmp_path, capsys):
 def test_change_after_a_preparation(name, few, tmp_path):
     "What the network gets can be something else than pixels."
     recipe = replace(RECIPES['best'], epochs=2, batch_size=128)
-    model = train_run(recipe, few, tmp_path/'run', network=build(name, inputs=(392,)), progress=False)
+    model = train_run(recipe, few, tmp_path/'run', network=build(name, inputs=recipe.preparation.shape), progress=False)
     loaded = load_network(tmp_path/'run'/'model.keras')
     np.testing.assert_array_equal(model.predict(few.test.images, verbose=0), loaded.predict(few.test.images, verbose=0))
     assert evaluate_run(tmp_path/'run', few)['last']['epoch'] == 2

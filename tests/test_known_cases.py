@@ -226,7 +226,7 @@ def test_preparation_is_its_parts(few):
     "And the layers of a saved network compute the same."
     flat = few.train.images.reshape(-1, 784)
     whole = images.direction_features(images.warp(flat, None, True, True))
-    preparation = images.Preparation(rescale=True, deskew=True, directions=True)
+    preparation = images.Preparation(rescale=True, deskew=True, directions=True, disturbed=.25)
     assert np.allclose(preparation(few.train.images), whole, atol=1e-6)
     assert np.abs(images.Preparation(deskew=True)(few.train.images) - flat).max() > .1
     for preparation in preparation, images.Preparation(deskew=True), images.Preparation(rescale=True):
