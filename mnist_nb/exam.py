@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['VOTES', 'WRONG', 'DISPUTED', 'CORRUPTIONS', 'grade', 'corrupt', 'count_answers', 'normalize_all', 'train_cnn',
-           'survey', 'mnist_exam']
+           'survey', 'mnist_exam', 'show_marks']
 
 # %% ../nbs/32_exam.ipynb #imports
+import csv
 from pathlib import Path
 from typing import Annotated
 import numpy as np
@@ -217,20 +218,31 @@ def survey(
                 rows.append(dict(corruption=name, reader=reader, way=way, images=len(labels), seed=seed, **counts))
     return rows
 
-# %% ../nbs/32_exam.ipynb #mnist_exam
+# %% ../nbs/32_exam.ipynb #mark_all
 _HELP = 'Run folders; the first of each recipe reads spoiled images, too'
 try:
     from fastcore.script import Param
     _Runs = Param(_HELP, nargs='*')
 except ImportError: _Runs = Annotated[str, _HELP, dict(nargs='*')] # fastcore 2 has no `Param`
 
-def _mark_run(run, config, mnist):
-    "The marks of both networks of a run, as rows."
-    for network, file in ('last', 'model.keras'), ('best', 'best.keras'):
-        probabilities = predict_probabilities(load_network(Path(run)/file), mnist.test.images)
-        yield dict(recipe=config['recipe']['name'], seed=config['seed'], network=network, **grade(probabilities, mnist))
+def _mark_all(configs, cnn, mnist):
+    "The marks of both networks of each run, of the packaged one, and of the convolutional one, as rows."
+    for run, config in configs.items():
+        for network, file in ('last', 'model.keras'), ('best', 'best.keras'):
+            probabilities = predict_probabilities(load_network(Path(run)/file), mnist.test.images)
+            yield dict(recipe=config['recipe']['name'], seed=config['seed'], network=network, **grade(probabilities, mnist))
+    yield dict(recipe='packaged', seed='', network='last', **grade(predict(mnist.test.images).probabilities, mnist))
+    yield dict(recipe='cnn', seed=0, network='last', **grade(predict_probabilities(cnn, mnist.test.images), mnist))
 
-# %% ../nbs/32_exam.ipynb #mnist_exam_command
+def _readers(configs, cnn, mnist):
+    "Networks that read spoiled images, by name: the packaged one, the first run of each recipe, and the convolutional one, which cannot refuse."
+    readers = dict(packaged=read_network())
+    for run, config in configs.items():
+        name = config['recipe']['name']
+        if name not in readers: readers[name] = fit_score(_load_run(Path(run)/'model.keras', DIGIT_NAMES), mnist)
+    return readers | dict(cnn=KerasNetwork(cnn, threshold=-np.inf))
+
+# %% ../nbs/32_exam.ipynb #mnist_exam
 @call_parse
 def mnist_exam(
     runs:_Runs,
@@ -240,18 +252,34 @@ def mnist_exam(
 ):
     "Examine runs, the packaged network and a small convolutional one, without wrong labels and on spoiled images; takes a quarter of an hour."
     with plain_errors():
-        mnist, configs, out = load_mnist(data), {run: read_config(run) for run in runs}, Path(out)
+        configs, mnist, out = {run: read_config(run) for run in runs}, load_mnist(data), Path(out)
         for run, config in configs.items():
             if config['data']['checksums'] != mnist.checksums: raise RunError(f'{run} learned from other data. Name them: --data.')
         if count < 1: raise RunError(f'{count} images are too few; at least 1 is needed.')
         out.mkdir(parents=True, exist_ok=True)
         if mnist.is_sample: print('The packaged network learned from these test images: its figures mean nothing here.')
-        packaged, cnn = read_network(), train_cnn(mnist)
-        rows = [dict(recipe='packaged', seed='', network='last', **grade(predict(mnist.test.images).probabilities, mnist)),
-                dict(recipe='cnn', seed=0, network='last', **grade(predict_probabilities(cnn, mnist.test.images), mnist))]
-        for run, config in configs.items(): rows.extend(_mark_run(run, config, mnist))
-        write_table(out/'exam.csv', rows)
-        readers = {config['recipe']['name']: run for run, config in reversed(configs.items())}
-        readers = {name: fit_score(_load_run(Path(run)/'model.keras', DIGIT_NAMES), mnist) for name, run in reversed(readers.items())}
-        write_table(out/'corruptions.csv', survey(dict(packaged=packaged, **readers, cnn=KerasNetwork(cnn, threshold=-np.inf)), mnist, count))
-        print(f"{out/'exam.csv'}, {out/'corruptions.csv'}: written")
+        cnn = train_cnn(mnist)
+        write_table(out/'exam.csv', list(_mark_all(configs, cnn, mnist)))
+        write_table(out/'corruptions.csv', survey(_readers(configs, cnn, mnist), mnist, count))
+        print(f"{out/'exam.csv'} and {out/'corruptions.csv'}: written")
+
+# %% ../nbs/32_exam.ipynb #show_marks
+def show_marks(
+    path='results/exam.csv', # As `mnist_exam` wrote it
+): # IPython's `Markdown`
+    "The marks of all networks, mean and range over the seeds, as published and without the wrong labels."
+    from IPython.display import Markdown
+    with open(path, newline='') as f: rows, groups = list(csv.DictReader(f)), {}
+    for row in rows: groups.setdefault((row['recipe'], row['network']), []).append(row)
+    def cell(marks, key, form):
+        values = [float(mark[key]) for mark in marks if mark[key]]
+        if not values: return ''
+        return f'{sum(values)/len(values):{form}}' + (f' ({min(values):{form}} to {max(values):{form}})' if len(values) > 1 else '')
+    names = dict(packaged='the network of the package', cnn='a small convolutional network')
+    lines = ['| network | seeds | accuracy | without the 15 | loss | without the 15 |', '|---|---|---|---|---|---|']
+    for (recipe, network), marks in groups.items():
+        if network == 'best' and recipe != 'baseline': continue # as good as the last one
+        name = names.get(recipe, f'`{recipe}`') + (', at the lowest validation loss' if network == 'best' else '')
+        cells = [cell(marks, key + more, form) for key, form in (('accuracy', '.2%'), ('loss', '.4f')) for more in ('', '_without')]
+        lines.append(f"| {name} | {len(marks)} | {' | '.join(cells)} |")
+    return Markdown('\n'.join(lines))
