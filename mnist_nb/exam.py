@@ -250,7 +250,7 @@ def mnist_exam(
     data:str=None, # Folder or file with MNIST, or 'sample' (default: as for mnist_train)
     count:int=1000, # Test images for each corruption
 ):
-    "Examine runs, the packaged network and a small convolutional one, without wrong labels and on spoiled images; takes a quarter of an hour."
+    "Examine runs, the packaged network and a small convolutional one, without wrong labels and on spoiled images; takes ten minutes."
     with plain_errors():
         configs, mnist, out = {run: read_config(run) for run in runs}, load_mnist(data), Path(out)
         for run, config in configs.items():
