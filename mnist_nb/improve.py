@@ -59,10 +59,10 @@ def squared_relu(
 
 # %% ../nbs/05_improve.ipynb #RECIPES
 best = Recipe(
-    'best', hidden=2048, activation='squared_relu', batch_size=500, learning_rate=3e-3, schedule='cosine', epochs=120,
+    'best', hidden=2048, activation='squared_relu', batch_size=500, learning_rate=3e-3, schedule='cosine', epochs=40,
     preparation=Preparation(rescale=True, deskew=True, directions=True, disturbed=.25, deformation=Deformation(
         rotation=7.5, scale=.2, shear=.075, shift=1., displacement=.85, stroke=1.)))
-pixels = replace(best, name='pixels', epochs=40, preparation=replace(best.preparation, directions=False, disturbed=0.))
+pixels = replace(best, name='pixels', preparation=replace(best.preparation, directions=False, disturbed=0.))
 fast = replace(best, name='fast', hidden=384, batch_size=250, learning_rate=5e-3, epochs=3, preparation=replace(
     best.preparation, disturbed=0., deformation=Deformation(rotation=3., scale=.1, shear=.03, shift=.5, displacement=.4)))
 styles = replace(best, name='styles', drawn=.06)

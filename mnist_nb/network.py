@@ -23,7 +23,7 @@ class NetworkError(DataError):
     "A network cannot be used; the message says what is wrong with it."
 
 DIGIT_NAMES = tuple('0123456789')
-_MOST_FOR = 4 # The hidden units can add so much to the score; take away, without limit
+_MOST_FOR = 8 # The hidden units can add so much to the score; take away, without limit
 
 @dataclass(frozen=True, eq=False)
 class Network:

@@ -266,7 +266,7 @@ export async function loadReader(source) {
       centred.forEach((v, i) => { along += v * network.components[i * parts + k]; });
       centred.forEach((_, i) => { residual[i] -= along * network.components[i * parts + k]; });
     }
-    let score = energy - network.residual_weight[0] * Math.hypot(...residual) + Math.min(evidence, 4);
+    let score = energy - network.residual_weight[0] * Math.hypot(...residual) + Math.min(evidence, 8);
     const probabilities = Array.from(logits, (z) => Math.exp(z - energy)), { share, label } = recall(read.taught, inputs);
     if (share) {
       probabilities.forEach((p, k) => { probabilities[k] = p * (1 - share) + (k === label ? share : 0); });

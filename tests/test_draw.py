@@ -460,7 +460,9 @@ def test_the_first_network_reads_almost_as_well(page):
     made = runpy.run_path(str(REPOSITORY/'nbs/make_first.py'))['make_first'](read_network())
     with np.load(REPOSITORY/'nbs/draw/first.npz') as stored:
         assert set(stored) == set(made)
-        for name in stored: np.testing.assert_array_equal(stored[name], made[name])
+        for name in stored: # what is fitted may differ a little between machines
+            if stored[name].dtype.kind != 'f': np.testing.assert_array_equal(stored[name], made[name])
+            else: np.testing.assert_allclose(stored[name], made[name], rtol=1e-2, atol=1e-2, err_msg=name)
     images = list(drawings())[:200]
     python = [predict(np.stack([found.image for found in find_drawn(image)])) for image in images]
     page.evaluate('async () => { window.full = read; window.read = await (await import("./draw/read.js")).loadReader("./draw/first.npz") }')
@@ -469,7 +471,7 @@ def test_the_first_network_reads_almost_as_well(page):
     same = np.mean([p.labels.tolist() == [d['best'] for d in a] for p, a in zip(python, rough)])
     size = (REPOSITORY/'nbs/draw/first.npz').stat().st_size
     print(f'{size/1e3:.0f} kB read {same:.1%} of {len(images)} drawings as the packaged network does')
-    assert same >= .985 and size < 350e3
+    assert same >= .985 and size < 110e3
 
 
 def test_the_first_network_reads_until_the_full_one_is_here(page):
