@@ -23,7 +23,7 @@ def make_first(network):
     "The arrays of the small network: the weights of the hidden layer three to a byte, from −2.5 to 2.5 steps."
     sample = load_mnist('sample')
     network = fewer_units(network, sample.train.images)
-    steps, scale = .8*network.hidden_kernel.std(0), np.abs(network.logits_kernel).max(0)/127
+    steps, scale = 1.2*network.hidden_kernel.std(0), np.abs(network.logits_kernel).max(0)/127
     codes, logits_codes = np.clip(np.floor(network.hidden_kernel/steps), -3, 2) + 3, np.round(network.logits_kernel/scale)
     network = fit_score(replace(network, hidden_kernel=(codes - 2.5)*steps, logits_kernel=logits_codes*scale), sample)
     threes = np.pad(codes.astype(int).ravel(), (0, -codes.size % 3)).reshape(-1, 3)
