@@ -120,7 +120,7 @@ def test_answers_add_up(images):
     assert counts['right'] + counts['wrong'] + counts['refused'] == 40 and counts['right'] > 35
     assert count_answers(images, (labels + 1) % 10) == dict(right=0, wrong=counts['right'], refused=counts['refused'], misread=40)
     assert count_answers(corrupt(images, 'stripe'), labels)['refused'] > 35
-    counts = count_answers(corrupt(images, 'zigzag'), labels)
+    counts = count_answers(corrupt(images, 'glass_blur'), labels)
     assert counts['right'] + counts['wrong'] + counts['refused'] == 40 and 0 < counts['wrong'] < counts['misread'] and counts['refused'] > 0
     assert count_answers(images[:0], labels[:0]) == dict(right=0, wrong=0, refused=0, misread=0)
 
