@@ -43,7 +43,8 @@ def page(lab):
         page.goto(lab)
         cell = page.locator('.jp-CodeCell .cm-content').first
         cell.wait_for(timeout=90_000)
-        for attempt in range(8): # JupyterLab drops what is run before its kernel is ready
+        for attempt in range(8): # JupyterLab drops what is run before its kernel is ready, and asks when the kernel is slow
+            for button in page.locator('.jp-Dialog .jp-mod-accept').all(): button.click()
             cell.click()
             page.keyboard.press('Shift+Enter')
             try: page.locator('.mnist-pad .paper').wait_for(timeout=10_000); break
