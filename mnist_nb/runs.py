@@ -26,7 +26,7 @@ from .files import DataError, import_keras, read_weights, replacing, until_close
 from .images import Deformation, Preparation
 from .improve import RECIPES, preparation_layers
 from .model import build_mlp
-from .speed import fast_fit, flat_layers, training_batches
+from .speed import fast_fit, flat_layers, prepare_images, training_stacks
 from .strokes import with_drawn
 from .train import Recipe, compile_mlp
 from .visualize import plot_confusion, plot_history, plot_mistakes, plot_predictions, plot_reliability, plot_weights, unit_use
@@ -405,12 +405,12 @@ def _ready(network, recipe, mnist, folder, rows):
 
 def _fit(network, whole, recipe, mnist, folder, rows, seed, progress, callbacks):
     "Keras's `fit` on the epochs that are left."
-    steps, prepare, watched = steps_per_epoch(mnist.train, recipe.batch_size), recipe.preparation, mnist.validation
+    steps, watched = steps_per_epoch(mnist.train, recipe.batch_size), mnist.validation
     labels = _targets(network, watched.labels, len(mnist.names))
-    batches = training_batches(recipe, mnist.train, len(rows), seed, len(mnist.names) if labels.ndim == 2 else 0)
+    stacks = training_stacks(recipe, mnist.train, len(rows), seed, len(mnist.names) if labels.ndim == 2 else 0)
     fast_fit(
-        network, batches, steps, epochs=recipe.epochs, initial_epoch=len(rows), verbose=0, validation_batch_size=1000,
-        validation_data=(prepare(watched.images) if prepare else watched.images, labels),
+        network, stacks, steps, epochs=recipe.epochs, initial_epoch=len(rows), verbose=0, validation_batch_size=1000,
+        validation_data=(prepare_images(recipe.preparation, watched.images), labels),
         callbacks=[_KeepRun(folder, rows, whole, seed), *([_ShowProgress()] if progress else []), *callbacks])
 
 def default_folder(

@@ -281,7 +281,7 @@ def test_stacked_batches_are_learned_one_by_one(few):
     for model in models: model.compile(train.keras.optimizers.SGD(.1), model.loss) # Adam makes much of a rounding error
     def batches(): return speed.training_batches(recipe, few.train)
     models[0].fit(batches(), steps_per_epoch=6, epochs=2, shuffle=False, verbose=0)
-    speed.fast_fit(models[1], batches(), 6, epochs=2, verbose=0)
+    speed.fast_fit(models[1], speed.training_stacks(recipe, few.train), 6, epochs=2, verbose=0)
     assert models[1].optimizer.iterations == 12
     for a, b in zip(*(m.get_weights() for m in models)): assert np.allclose(a, b, atol=1e-5)
 
