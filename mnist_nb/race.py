@@ -78,7 +78,7 @@ def sprint(
     "Learn, be examined, print the accuracy, and keep nothing."
     with ThreadPoolExecutor(1) as thread:
         reading = thread.submit(_read, data, validate)
-        if not beside: reading.result()
+        if validate or not beside: reading.result() # to split needs scikit-learn
         with _without(_EXTRAS if lean else ()): import_keras()
         from mnist_nb.improve import RECIPES # imported here, with TensorFlow, while the thread reads
         from mnist_nb.speed import fast_fit, prepare_images, training_stacks
@@ -151,13 +151,12 @@ def format_race(
     result:dict, # What `mnist_race` writes
 )->str: # Several lines
     "The race as a table to read: medians, and the lowest and highest of the seeds."
-    ruler, holders = median(result['tensorflow']), {}
-    lines = [f"{'program':16}{'test accuracy':>26}{'seconds':>22}{'imports of TensorFlow':>23}   rung"]
+    ruler = median(result['tensorflow'])
+    lines = [f"{'program':14}{'test accuracy':>26}{'seconds':>22}{'imports of TensorFlow':>24}{'rung':>8}"]
     for name, runs in sorted(result['programs'].items(), key=lambda item: -median(r['seconds'] for r in item[1])):
         accuracy, seconds = ([run[k] for run in runs] for k in ('accuracy', 'seconds'))
         reached = rung(accuracy)
-        lines.append(f'{name:16}{median(accuracy):9.2%} ({min(accuracy):.2%} to {max(accuracy):.2%})'
-                     f'{median(seconds):7.1f} ({min(seconds):.1f} to {max(seconds):.1f}){median(seconds)/ruler:15.1f}'
-                     f"{f'{reached:.1%}' if reached else 'none':>15}")
-    return '\
-'.join(lines)
+        right = f'{median(accuracy):.2%} ({min(accuracy):.2%} to {max(accuracy):.2%})'
+        took = f'{median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f})'
+        lines.append(f"{name:14}{right:>26}{took:>22}{median(seconds)/ruler:>24.1f}{f'{reached:.1%}' if reached else 'none':>8}")
+    return '\n'.join(lines)

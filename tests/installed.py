@@ -21,7 +21,7 @@ def run(command, *arguments, status=0):
 
 
 commands = sorted(e.name for e in entry_points(group='console_scripts') if e.value.startswith('mnist_nb.'))
-assert len(commands) == 10, commands
+assert len(commands) == 11, commands
 for command in commands: assert f'usage: {command}' in run(command, '--help')
 
 from mnist_nb.handwriting import make_photo

@@ -629,6 +629,22 @@ def test_nothing_is_sent(whole):
     assert set(sent) == {('GET', None, name) for name in ('sample.js', 'network.js', 'sample.npz')} # known digits come, nothing goes
 
 
+@pytest.mark.parametrize('saving', [False, True])
+def test_known_digits_come_while_one_draws(whole, saving):
+    "So that the first correction does not wait for them; but who saves data gets them only when they are needed."
+    asked = []
+    whole.on('request', lambda r: asked.append(r.url.rsplit('/')[-1]))
+    if saving:
+        whole.evaluate("Object.defineProperty(navigator, 'connection', { value: { saveData: true } })")
+        seven(whole)
+        answers(whole, '^7, ')
+        settle(whole)
+        assert 'sample.npz' not in asked
+        with whole.expect_request('**/sample.npz'): key(whole, 3)
+    else:
+        with whole.expect_request('**/sample.npz'): seven(whole)
+
+
 def test_time_from_a_stroke_to_all_views(whole):
     "Prints it; no limit, since machines differ."
     times = whole.evaluate("""async () => { const root = document.createElement("div"), below = document.createElement("div"); document.body.append(root, below);

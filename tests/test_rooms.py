@@ -5,7 +5,7 @@ from conftest import REPOSITORY
 
 FLOORS = [ # from the ground; a module imports from lower floors only
     {'files'}, {'images', 'data'}, {'model', 'network', 'strokes'}, {'handwriting', 'train'}, {'evaluate'}, {'visualize'}, {'improve'},
-    {'speed', 'datasets'}, {'runs'}, {'predict', 'search', 'benchmark'}, {'teach', 'exam'}, {'pad'}]
+    {'speed', 'datasets'}, {'runs'}, {'predict', 'search', 'race'}, {'teach', 'exam', 'benchmark'}, {'pad'}]
 FLOOR = {name: n for n, names in enumerate(FLOORS) for name in names}
 MODULES = sorted(p.stem for p in (REPOSITORY/'mnist_nb').glob('*.py') if not p.stem.startswith('_'))
 

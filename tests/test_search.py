@@ -10,12 +10,17 @@ from mnist_nb.runs import RunError
 pytestmark = pytest.mark.filterwarnings('ignore:.*packaged sample')
 
 
-def test_a_small_search(tmp_path, monkeypatch):
-    pytest.importorskip('ray')
-    def few(source):
+@pytest.fixture
+def few(monkeypatch):
+    "A search learns from 512 images."
+    def load(source):
         mnist = load_mnist('sample')
         return replace(mnist, train=Split(mnist.train.images[:512], mnist.train.labels[:512]))
-    monkeypatch.setattr('mnist_nb.search.load_mnist', few)
+    monkeypatch.setattr('mnist_nb.search.load_mnist', load)
+
+
+def test_a_small_search(tmp_path, few):
+    pytest.importorskip('ray')
     mnist_sweep(out=tmp_path/'sweep.csv', samples=3, epochs=2)
     rows = read_table(tmp_path/'sweep.csv')
     assert len(rows) == 3 and set(SPACE) < set(rows[0]) and rows[0]['val_loss'] <= rows[1]['val_loss'] <= rows[2]['val_loss']
@@ -23,6 +28,19 @@ def test_a_small_search(tmp_path, monkeypatch):
     for name, (kind, *limits) in SPACE.items():
         drawn = {row[name] for row in rows}
         assert drawn <= set(limits[0]) if kind == 'choice' else all(limits[0] <= v <= limits[1] for v in drawn)
+
+
+def test_a_search_on_two_nodes(tmp_path, few):
+    "`mnist_sweep --address`: the node that it speaks to has no cores, so the trials run on the two others."
+    pytest.importorskip('ray')
+    from ray.cluster_utils import Cluster
+    cluster = Cluster(initialize_head=True, head_node_args=dict(num_cpus=0))
+    try:
+        for _ in range(2): cluster.add_node(num_cpus=1)
+        mnist_sweep(out=tmp_path/'sweep.csv', samples=2, epochs=1, cpus=1, address=cluster.address)
+    finally: cluster.shutdown()
+    rows = read_table(tmp_path/'sweep.csv')
+    assert len(rows) == 2 and all(row['epochs'] == 1 and 0 < row['val_loss'] < 5 for row in rows)
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch):
