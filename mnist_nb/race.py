@@ -126,7 +126,7 @@ def mnist_race(
     enter:str=None, # A command that runs along, with {seed} in it
     seeds:int=5, # How often each program runs
 ):
-    "Time programs from a cold start to their test accuracy; takes ten minutes."
+    "Time programs from a cold start to their test accuracy; takes a quarter of an hour."
     from mnist_nb.runs import RunError, environment, plain_errors # imported here because it is slow
     with plain_errors(), tempfile.TemporaryDirectory() as folder:
         if enter and '{seed}' not in enter: raise RunError(f'--enter {enter!r} has no {{seed}}. Write it where the seed belongs.')
@@ -137,7 +137,8 @@ def mnist_race(
         for seed in range(seeds):
             result['tensorflow'].append(time_command(python('import tensorflow'))['seconds'])
             for name, command in programs.items():
-                run = time_command(command(seed, Path(folder)/str(seed)), **where)
+                try: run = time_command(command(seed, Path(folder)/str(seed)), **where)
+                except RuntimeError as e: raise RunError(f'{name}: {e}') from e
                 if 'accuracy' not in run: raise RunError(f'{name} printed no line such as: test accuracy 99.12%')
                 result['programs'][name].append(run)
                 print(f"seed {seed}, {name}: {run['accuracy']:.2%} after {run['seconds']:.1f} s", flush=True)

@@ -34,6 +34,7 @@ def fast_fit(
 ): # Keras's history
     "`fit` with all steps of a stack in one call, compiled by XLA where all layers allow that."
     step, stacked = model.train_step, stacks.element_spec[0].shape[0]
+    if steps % stacked: raise ValueError(f'{steps} steps cannot be divided into stacks of {stacked}.')
     def train_step(stack):
         def one(n, done):
             step([part[n] for part in stack])
@@ -49,7 +50,7 @@ def fast_fit(
 @cache
 def _compiled(function): return tf.function(function, jit_compile=True, autograph=False)
 
-@tf.autograph.experimental.do_not_convert # for it and for all that it calls: to read their source takes a second
+@tf.autograph.experimental.do_not_convert # for it and for all that it calls: AutoGraph need not read their source
 def training_batches(
     recipe:Recipe, # Says how many images in a batch, and how to prepare them
     split:Split, # What to take the images from
