@@ -11,6 +11,7 @@ const CSS = `
 .mnist-pad .seen button[aria-pressed="true"]:not(:only-child) { outline: 3px solid #c44a00; }
 .mnist-pad caption { caption-side: top; text-align: left; padding: 0; color: inherit; }
 .mnist-pad :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
+.mnist-pad .paper:focus-visible { outline-offset: -1px; }
 .mnist-pad button { font: inherit; padding: 4px 14px; margin: 8px 8px 0 0; border: 1px solid #767676; border-radius: 4px; background: none; color: inherit; cursor: pointer; }
 @media (pointer: coarse) { .mnist-pad button { min-height: 40px; } .mnist-pad th button { min-height: 28px; } }
 .mnist-pad .told { width: 280px; max-width: 100%; margin-top: 12px; }
@@ -62,9 +63,8 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   const fine = Math.min(3, Math.max(1, Math.ceil(window.devicePixelRatio || 1))); // as sharp as the display
   const paper = add(left, "canvas", { width: SIDE * fine, height: SIDE * fine, className: "paper", tabIndex: 0 });
   paper.setAttribute("role", "application"); // so that screen readers leave it the arrow keys
-  paper.setAttribute("aria-label", "Pad to draw digits on. With a keyboard: arrow keys move the pen, space sets it down and lifts it, Control and Z takes the last stroke back.");
-  const undo = add(left, "button", { type: "button", textContent: "Undo" });
-  const clear = add(left, "button", { type: "button", textContent: "Clear" });
+  paper.setAttribute("aria-label", "Pad to draw digits on. With a keyboard: arrow keys move the pen, space sets it down and lifts it, Control and Z takes the last stroke back, Control and Y brings it again.");
+  const [undo, redo, clear] = ["Undo", "Redo", "Clear"].map((textContent) => add(left, "button", { type: "button", textContent }));
   const answer = add(right, "p", { className: "answer" });
   answer.setAttribute("role", "status");
   const seen = add(right, "div", { className: "seen" });
@@ -88,7 +88,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   const inkPen = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE }).getContext("2d", { willReadFrequently: true });
   pen.scale(fine, fine);
   let digits = [], shown = null, chosen = null, about = null; // what was read, the one of them that is shown and that was pointed at, and the digit asked about
-  const strokes = [], cleared = []; // what Clear took can be had back
+  const strokes = [], past = [], future = []; // what is there; and as it was and as it will be again, each a list of strokes
   let asked = false, showing = false, playing = false, hush = () => {}; // whether a frame is due, what is there drew itself, and does so now
 
   function draw() {
@@ -207,7 +207,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     if (pointer !== null || !(event.buttons & 1)) return;
     event.preventDefault();
     paper.focus({ preventScroll: true });
-    stop();
+    keep();
     pointer = event.pointerId;
     paper.setPointerCapture(pointer);
     strokes.push([place(event)]);
@@ -241,18 +241,28 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     edit();
     changed();
   }
-  function back() {
+  function keep() { // what is there, before it changes
+    stop();
+    past.push([...strokes]);
+    future.length = 0;
+  }
+  function go(from, to) {
     stop();
     lift();
-    if (strokes.length) strokes.pop();
-    else strokes.push(...cleared.splice(0));
+    if (from.length) {
+      to.push([...strokes]);
+      strokes.splice(0, Infinity, ...from.pop());
+    }
     edited();
   }
-  // Another drawing in place of what is there; Undo brings that back once nothing else is left to undo.
+  const back = () => go(past, future), again = () => go(future, past);
+  // Another drawing in place of what is there; it can be undone stroke by stroke.
   function put(drawing) {
     stop();
     lift();
-    if (strokes.length) cleared.splice(0, Infinity, ...strokes);
+    if (strokes.length) keep();
+    if (drawing.length) future.length = 0;
+    past.push(...drawing.map((_, n) => drawing.slice(0, n)));
     strokes.splice(0, Infinity, ...drawing);
     edited();
   }
@@ -277,10 +287,12 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     });
   }
   root.addEventListener("keydown", (event) => {
-    if (event.key !== "z" || !(event.ctrlKey || event.metaKey)) return;
+    const key = event.key.toLowerCase();
+    if (!"zy".includes(key) || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     event.stopPropagation();
-    back();
+    if (key === "y" || event.shiftKey) again();
+    else back();
   });
   paper.addEventListener("keydown", (event) => {
     const move = moves[event.key];
@@ -290,7 +302,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     stop();
     cursor ??= [SIDE / 2, SIDE / 2];
     if (move) cursor = cursor.map((c, i) => Math.min(SIDE - PEN, Math.max(PEN, c + STEP * move[i])));
-    else if ((down = !down)) strokes.push([]);
+    else if ((down = !down)) keep(), strokes.push([]);
     if (down) strokes.at(-1).push([...cursor]);
     if (down) edited();
     else changed();
@@ -301,6 +313,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   });
 
   undo.addEventListener("click", back);
+  redo.addEventListener("click", again);
   clear.addEventListener("click", () => put([]));
   if (teach) createKeys(add(left, "div", { className: "told" }));
   draw();

@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.skipif(not chromium, reason='there is no Chromium on t
               pytest.mark.filterwarnings('ignore:.*packaged sample')]
 PAGE = '<!doctype html><html lang="en"><title>draw</title><meta name="viewport" content="width=device-width"><main>{}</main>'
 DRAW = (REPOSITORY/'nbs/draw.qmd').read_text(encoding='utf-8').split('```{=html}')[1].split('```')
-PAGES = {'/': PAGE.format('<div id="pad"></div>'), '/draw': PAGE.format(f'<h1>Draw</h1>{DRAW[0]}<p>{DRAW[1]}</p>')}
+HOME = (REPOSITORY/'nbs/site.html').read_text(encoding='utf-8').split('with a pad.')[1].split('const focusable')[0]
+PAGES = {'/': PAGE.format('<div id="pad"></div>'), '/draw': PAGE.format(f'<h1>Draw</h1>{DRAW[0]}<p>{DRAW[1]}</p>'),
+         '/home': PAGE.format(f'<h1>Home</h1><div id="home-pad"></div><script>{HOME}</script>')}
 
 
 @pytest.fixture(scope='module')
@@ -353,6 +355,32 @@ def test_the_pen_is_lifted_by_ctrl_z_and_two_clears_are_as_one(whole):
     answers(whole, '^7, ')
 
 
+def test_what_was_undone_is_done_again(whole):
+    seven(whole)
+    answers(whole, '^7, ')
+    stroke(whole, (90, 140), (190, 140))
+    whole.keyboard.press('Control+Shift+z') # there is nothing to do again
+    def seen(): settle(whole); return whole.locator('.seen canvas').evaluate('c => c.toDataURL()')
+    barred = seen()
+    whole.get_by_role('button', name='Clear').click()
+    for _ in range(3): whole.keyboard.press('Control+z')
+    answers(whole, 'Draw a digit')
+    whole.keyboard.press('Control+y')
+    plain = seen()
+    assert plain != barred
+    whole.get_by_role('button', name='Redo').click()
+    assert seen() == barred
+    whole.get_by_role('button', name='Redo').click()
+    answers(whole, 'Draw a digit')
+    whole.keyboard.press('Control+z')
+    assert seen() == barred
+    whole.keyboard.press('Control+z')
+    stroke(whole, (90, 140), (190, 140)) # another way on: what was to come is gone
+    drawn = seen()
+    whole.get_by_role('button', name='Redo').click()
+    assert seen() == drawn
+
+
 def test_a_link_opened_on_the_page_stays(whole):
     answers(whole, '^9, ')
     text = whole.evaluate('parts.toText([[[80, 60], [200, 60], [120, 230]]])')
@@ -454,6 +482,28 @@ def test_what_is_missing_is_named(page, name):
     window.goto(f'{page.url}draw')
     expect(window.locator('#pad')).to_have_text(re.compile(rf'^The network could not be loaded .*{"" if name == "way.js" else re.escape(name)}.*Reload the page'))
     window.close()
+
+
+def test_the_pad_of_the_first_page(page):
+    "The small network reads on where the full one is missing; what else is missing is named."
+    context = page.context.browser.new_context()
+    window = context.new_page()
+    window.goto(f'{page.url}home')
+    answers(window, '^9, ')
+    seven(window)
+    answers(window, '^7, ')
+    window.keyboard.press('Control+z')
+    answers(window, 'Draw a digit')
+    assert not window.locator('.keys, .mnist-way').count() # they are on the page to draw on
+    window.route('**/pretrained.npz', lambda route: route.abort())
+    window.reload()
+    answers(window, '^9, ')
+    for name in 'page.js', 'first.npz':
+        window.route(f'**/{name}', lambda route: route.fulfill(status=404))
+        window.reload()
+        expect(window.locator('#home-pad')).to_have_text(re.compile(rf'^The drawing pad could not be loaded .*{re.escape(name)}.*Reload the page'))
+        window.unroute(f'**/{name}')
+    context.close()
 
 
 def test_the_first_network_reads_almost_as_well(page):
