@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 import numpy as np
 from fastcore.script import call_parse
+from threadpoolctl import threadpool_limits
 from .files import DataError, read_npz
 from .handwriting import ImageError, count_pages, normalize_digit
 from .images import Preparation
@@ -28,7 +29,7 @@ def _known(preparation):
     "What a network gets of 4,000 known digits, each of length 1, and their labels; two threads, since the first correction waits for it."
     sample = read_npz(_PACKAGE/'sample.npz', ('x_train', 'y_train'))
     images = sample['x_train'].astype(np.float32)/255
-    with ThreadPoolExecutor(2) as both: inputs = list(both.map(preparation, np.array_split(images, 20)))
+    with threadpool_limits(1, 'blas'), ThreadPoolExecutor(2) as both: inputs = list(both.map(preparation, np.array_split(images, 40)))
     return unit_length(np.concatenate(inputs)), sample['y_train']
 
 def _nearest(inputs, labels, others, other_labels):
