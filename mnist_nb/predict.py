@@ -41,13 +41,14 @@ def _with_evidence(network, mnist):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from mnist_nb.strokes import DIGITS, OTHERS, draw_form, draw_images, random_form
-    random = np.random.default_rng(1)
-    digits = [mnist.train.images[:10_000], draw_images(DIGITS, 3000, seed=1, wobble=.06)[0]]
-    others = [draw_images(OTHERS, 6000, seed=1)[0], np.stack([draw_form(random_form(random), random) for _ in range(1000)]),
+    random, n = np.random.default_rng(1), max(len(mnist.train), 20_000)
+    digits = [mnist.train.images, draw_images(DIGITS, n//6, seed=1, wobble=.07)[0]]
+    others = [draw_images(OTHERS, n//4, seed=1)[0], np.stack([draw_form(random_form(random), random) for _ in range(1000)]),
               np.stack([_pair(*pair, random) for pair in mnist.train.images[random.integers(len(mnist.train), size=(1000, 2))]])]
     images, is_digit = np.concatenate(digits + others), np.repeat([1, 0], [sum(map(len, digits)), sum(map(len, others))])
-    evidence = np.column_stack([network.hidden(network.inputs(images)), predict(images, network).scores])
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=.03, max_iter=300)).fit(evidence, is_digit)
+    evidence = np.concatenate([np.column_stack([network.hidden(network.inputs(part)), predict(part, network).scores])
+                               for part in np.array_split(images, 100)])
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=.1, max_iter=300)).fit(evidence, is_digit)
     *kernel, scores = fitted[-1].coef_[0]/fitted[0].scale_
     return replace(network, score_kernel=np.array(kernel)/scores) if scores > 0 else network # else energy and residual say nothing
 
