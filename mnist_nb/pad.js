@@ -1,8 +1,9 @@
 // A pad to draw digits on: canvas, undo, clear, the 28 × 28 image of each and ten bars. The caller says what a drawing means.
-const SIDE = 280, PEN = 20, STEP = 10, SMALL = 4 * PEN; // SMALL: what is not larger is hardly more than blots of the pen
+const SIDE = 280, PEN = 20, STEP = 10, SMALL = 4 * PEN, SURE = 0.9; // SMALL: what is not larger is hardly more than blots of the pen
 
 const CSS = `
-.mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: inherit; margin-bottom: 24px; max-width: 100%; min-height: 340px; user-select: none; -webkit-user-select: none; }
+.mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: inherit; margin-bottom: 24px; max-width: 100%; min-height: 340px; container-type: inline-size; user-select: none; -webkit-user-select: none; }
+@container (max-width: 575px) { .mnist-pad > .left { display: contents; } .mnist-pad > .left > :not(.told) { order: -2; } .mnist-pad > .left > div:not(.told) { margin-top: -16px; } .mnist-pad > .left + div { order: -1; } } /* on a narrow screen the answer stands before the keys */
 .mnist-pad canvas { border: 1px solid #767676; border-radius: 4px; display: block; background: #fff; }
 .mnist-pad .paper { width: 280px; max-width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair; }
 .mnist-pad .seen { display: flex; gap: 4px; height: 84px; align-items: center; width: 280px; max-width: 100%; }
@@ -16,6 +17,7 @@ const CSS = `
 @media (pointer: coarse) { .mnist-pad button { min-height: 40px; } .mnist-pad th button { min-height: 28px; } }
 .mnist-pad .told { width: 280px; max-width: 100%; margin-top: 12px; }
 .mnist-pad .told p { margin: 0; }
+.mnist-pad .hint { width: 280px; max-width: 100%; margin: 12px 0 0; }
 .mnist-pad .told .how { min-height: 2.8em; line-height: 1.4; margin-top: 4px; }
 .mnist-pad .keys { display: grid; grid-template-columns: repeat(5, 1fr) auto; gap: 4px; margin-top: 4px; }
 .mnist-pad .keys button { margin: 0; padding: 4px; }
@@ -35,6 +37,9 @@ const CSS = `
 .mnist-pad .refused td { opacity: .6; }
 .mnist-pad .refused td.bar div { background: #767676; }
 `;
+
+// With its article: "a 7", "an 8".
+export const article = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
 
 export function add(parent, tag, properties = {}) {
   const element = Object.assign(document.createElement(tag), properties);
@@ -59,12 +64,12 @@ export function fromText(text) {
 export function createPad(root, read, { look = null, teach = null, forget = null, edit = () => {} } = {}) {
   root.classList.add("mnist-pad");
   add(root, "style", { textContent: CSS });
-  const left = add(root, "div"), right = add(root, "div");
+  const left = add(root, "div", { className: "left" }), right = add(root, "div");
   const fine = Math.min(3, Math.max(1, Math.ceil(window.devicePixelRatio || 1))); // as sharp as the display
   const paper = add(left, "canvas", { width: SIDE * fine, height: SIDE * fine, className: "paper", tabIndex: 0 });
   paper.setAttribute("role", "application"); // so that screen readers leave it the arrow keys
   paper.setAttribute("aria-label", "Pad to draw digits on. With a keyboard: arrow keys move the pen, space sets it down and lifts it, Control and Z takes the last stroke back, Control and Y brings it again.");
-  const [undo, redo, clear] = ["Undo", "Redo", "Clear"].map((textContent) => add(left, "button", { type: "button", textContent }));
+  const buttons = add(left, "div"), [undo, redo, clear] = ["Undo", "Redo", "Clear"].map((textContent) => add(buttons, "button", { type: "button", textContent }));
   const answer = add(right, "p", { className: "answer" });
   answer.setAttribute("role", "status");
   const seen = add(right, "div", { className: "seen" });
@@ -130,8 +135,8 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     }
     hush = () => busy || say("");
     for (let k = 0; k < 10; k++)
-      add(row, "button", { type: "button", textContent: k }).addEventListener("click", () => tell(() => (shown && !showing ? teach(shown, k, say) : "Draw a digit first.")));
-    add(row, "button", { type: "button", textContent: "Forget it" }).addEventListener("click", () => tell(forget));
+      add(row, "button", { type: "button", textContent: k }).addEventListener("click", () => tell(() => (!shown || showing ? "Draw a digit first." : isSmall() ? "Too small to learn from: draw larger." : teach(shown, k, say))));
+    add(row, "button", { type: "button", textContent: "Forget last" }).addEventListener("click", () => tell(forget));
   }
 
   function isSmall() {
@@ -157,10 +162,10 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   function tellOf(digits, sure) {
     if (!digits.length) return "Draw a digit";
     const text = digits.map(({ label }) => label ?? "?").join(""), least = Math.min(...sure);
-    if (!text.includes("?")) return `${text}, ${(100 * least).toFixed(1)} % sure`;
+    if (!text.includes("?")) return `${text}, ${(100 * least).toFixed(1)} % sure${isSmall() && least < SURE ? ": draw larger" : ""}`;
     if (isSmall()) return "Too small to read: draw larger";
     if (digits.length > 1) return `${[...text].join(" ")} (?: no digit I know)`;
-    return `Looks most like a ${digits[0].probabilities.indexOf(least)}, but is no digit I know`;
+    return `Looks most like ${article(digits[0].probabilities.indexOf(least))}, but is no digit I know`;
   }
 
   function show(found) {
@@ -170,10 +175,10 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     const sure = digits.map(({ probabilities }) => Math.max(...probabilities)), text = tellOf(digits, sure);
     if (answer.textContent !== text) answer.textContent = text; // so that it is not announced twice
     const doubtful = digits.findIndex(({ label }) => label === null), picked = chosen ?? (doubtful >= 0 ? doubtful : sure.indexOf(Math.min(...sure)));
-    const digit = (shown = digits[picked] ?? null), refused = digit?.label === null;
+    const differ = new Set(sure.map((p) => p.toFixed(3))).size > 1, digit = (shown = digits[picked] ?? null), refused = digit?.label === null;
     table.className = refused ? "refused" : ""; // no bar says otherwise
-    const which = digits.length > 1 ? `Digit ${picked + 1} of ${digits.length}${chosen === null && !refused ? ", the least certain" : ""}. ` : "";
-    caption.textContent = which + (refused ? "Grey: a guess" : digit && look ? "Ask why: click a row" : "") || "\u00a0";
+    const which = digits.length > 1 ? `Digit ${picked + 1} of ${digits.length}${chosen === null && !refused && differ ? ", the least certain" : ""}. ` : "";
+    caption.textContent = which + (refused ? "Grey: a guess" : digit && look && !which ? "Ask why: choose a row" : "") || "\u00a0";
     rows.forEach(({ row, name, bar, share }, k) => {
       const p = digit?.probabilities[k] ?? 0;
       row.className = p && p === sure[picked] && !refused ? "top" : "";

@@ -57,7 +57,7 @@ def drawing_pad(
             if len(known) and (known @ unit_length(self.network.inputs(image))[0]).max() > 1 - 1e-4: return 'It knows this one already. Draw another.'
             taught = teach(self.network, image, [label], ['The drawing'])
             self.network, self._before = taught, (*self._before, self.network)
-            return f'Learned: this is a {label}. It knows {len(taught.taught_labels)} of your digits.'
+            return f'Learned: this is {"an" if label == 8 else "a"} {label}. It knows {len(taught.taught_labels)} of your digits.'
 
         def _forget(self):
             if not self._before: return 'There is nothing to forget.'

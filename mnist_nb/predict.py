@@ -9,7 +9,7 @@ __all__ = ['fit_score', 'mnist_pretrained', 'KerasNetwork', 'read_file', 'mnist_
 # %% ../nbs/21_predict.ipynb #7897ceda
 import glob, hashlib, multiprocessing, os, signal, sys, threading, zipfile
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from io import BytesIO
@@ -263,10 +263,20 @@ def _begin(line, network):
 
 def _read_here(name): return list(_answers(name, *_reading))
 
-def _all_answers(names, line, network, jobs):
-    "The answers to many files, in their order."
+def _how_many(names, network, jobs):
+    "How many processes read."
     plain = isinstance(network, Network) and not any(name == '-' or name.startswith(('/dev/fd/', '/dev/stdin')) for name in names)
-    jobs = min(jobs or (os.cpu_count() if len(names) >= _MANY else 1), len(names)) if plain else 1 # Keras has threads of its own
+    return min(jobs or (os.cpu_count() if len(names) >= _MANY else 1), len(names)) if plain else 1 # Keras has threads of its own
+
+def _answer(future, check):
+    "What a process has read. One that is waited for inside of `result` could not be interrupted without leaving a lock behind."
+    while not future.done():
+        wait([future], .2)
+        check()
+    return future.result()
+
+def _all_answers(names, line, network, jobs, check):
+    "The answers to many files, in their order; `check` raises `KeyboardInterrupt` after Ctrl-C."
     if jobs < 2:
         for name in names: yield name, _answers(name, _read_line if line else _read_one, network)
         return
@@ -276,8 +286,8 @@ def _all_answers(names, line, network, jobs):
         try:
             for name in names:
                 under_way.append((name, processes.submit(_read_here, name)))
-                if len(under_way) > 8*jobs: yield under_way[0][0], under_way.popleft()[1].result()
-            while under_way: yield under_way[0][0], under_way.popleft()[1].result()
+                if len(under_way) > 8*jobs: yield under_way[0][0], _answer(under_way.popleft()[1], check)
+            while under_way: yield under_way[0][0], _answer(under_way.popleft()[1], check)
         finally: processes.shutdown(wait=False, cancel_futures=True)
 
 def _with_bar(answers, total):
@@ -301,11 +311,12 @@ def _predict_csv(source, out, network):
     print(f'{source}: {len(images):,} images read, labels written to {out}')
 
 @contextmanager
-def _interruptible():
-    "A check that raises `KeyboardInterrupt` after a Ctrl-C that Python lost, as in the callback of a weak reference."
+def _interruptible(at_once):
+    """A check that raises `KeyboardInterrupt` after Ctrl-C. `at_once`, or at the second, Ctrl-C does so itself; then the check is for one
+    that Python lost, as in the callback of a weak reference."""
     def interrupt(*_):
         asked.append(True)
-        raise KeyboardInterrupt
+        if at_once or len(asked) > 1: raise KeyboardInterrupt
     def check():
         if asked: raise KeyboardInterrupt
     asked, usual = [], signal.default_int_handler
@@ -346,9 +357,10 @@ def mnist_predict(
     names, failed = list(_files(files)), False
     if jobs is not None and jobs < 1: sys.exit(f'error: --jobs {jobs}: at least 1 is needed.')
     if show: return _draw(show, names, line, json, network)
-    with until_closed(), _interruptible() as check:
+    jobs = _how_many(names, network, jobs)
+    with until_closed(), _interruptible(jobs < 2) as check:
         try:
-            for name, answers in _with_bar(_all_answers(names, line, network, jobs), len(names)):
+            for name, answers in _with_bar(_all_answers(names, line, network, jobs, check), len(names)):
                 check()
                 for called, text, result in answers:
                     failed |= 'error' in result

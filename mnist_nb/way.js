@@ -129,7 +129,7 @@ export function createWay(root, network) {
   const frame = picture(both, "The digit as 28 by 28 pixels"), upright = picture(both, "The digit brought upright and to one size");
   add(frame.parentElement, "figcaption", { textContent: "as the training images" });
   add(upright.parentElement, "figcaption", { textContent: "upright" });
-  add(made, "p", { textContent: "The picture is slanted until its ink is balanced, and made equally tall for all digits. A balanced 9 can look slanted to you." });
+  add(made, "p", { textContent: "The picture is slanted until its ink is balanced, and made equally tall for all digits. A balanced digit can look slanted to you." });
 
   const edges = section("2. Edges"), compass = picture(edges, "Edges in eight directions, around the digit");
   add(edges, "p", { textContent: "Eight pictures around the digit. On the left: where its strokes have a left edge; above: an upper edge; and so on. Bright: many. Each has 7 × 7 places. These 392 numbers are all that the network gets." });
@@ -188,7 +188,7 @@ export function createWay(root, network) {
     const best = parts.indexOf(Math.max(...parts)), place = ["top", "middle", "bottom"][Math.floor((3 * Math.floor((best % 49) / 7)) / 7)];
     const votes = Array.from({ length: classes }, (_, k) => used.logits_kernel[unit * classes + k]), most = votes.indexOf(Math.max(...votes)), least = votes.indexOf(Math.min(...votes));
     const text = `Unit ${unit} supports ${most} most and ${least} least. Orange: edges that it wants; blue: not. ` + (!shown ? "" : used.isOff?.(unit) ? "It is switched off." : !value ? "It is not active here."
-      : shown.sums[unit] < 0 ? `Its sum is negative, and yet it gives ${plain(value)}.` : `It gives ${plain(value)}, and found most in the ${NAMES[Math.floor(best / 49)]} edges, ${place}.`);
+      : shown.sums[unit] < 0 ? `Its sum is negative, and yet it gives ${plain(value)}.` : `It gives ${value < 0.05 ? "almost 0" : plain(value)}, and found most in the ${NAMES[Math.floor(best / 49)]} edges, ${place}.`);
     about.setAttribute("aria-live", chosen ? "polite" : "off"); // what a new drawing changes is not read out
     if (about.textContent !== text) about.textContent = text;
   }
@@ -236,7 +236,7 @@ export function createWay(root, network) {
     });
     const sum = votes.reduce((a, b) => a + b, 0), bias = used.logits_bias[read] - used.logits_bias[other], shownSum = strongest.reduce((a, h, n) => a + (lines[n].unit === null ? 0 : votes[h]), 0);
     const lead = sum + bias, [ahead, behind] = lead > 0 ? [read, other] : [other, read], others = firing - lines.filter((line) => line.unit !== null).length;
-    const memory = shown?.share > 0.005 ? `What you taught has ${Math.round(100 * shown.share)} % of the answer. The network alone: ` : "";
+    const memory = shown?.share > 0.005 ? `What you taught has ${Math.round(100 * shown.share)} % of the answer, and is not shown here. What follows is the network without it. ` : "";
     total.textContent = shown ? `${memory}The strongest votes are shown. The other ${others.toLocaleString("en")} add ${plain(sum - shownSum, 2)}, the biases ${plain(bias, 2)}; the sum is ${plain(lead, 2)}. So ${ahead} is e^${plain(Math.abs(lead), 2)} ≈ ${many(Math.abs(lead))} times as probable as ${behind}.`
       : "The strongest votes for the first choice, and for the second.";
 
@@ -246,7 +246,7 @@ export function createWay(root, network) {
       const ink = straight[r * N + c], [color, light] = signed(smooth(given, r, c) / strength);
       return [color.map((v) => v * light * (0.45 + 0.55 * ink) + 170 * ink * (1 - light)), 1];
     });
-    because.textContent = shown ? `Orange: ink that speaks for ${read}. Blue: for ${other}. Click another row of the table above to compare with it.` : "What in the ink speaks for the first choice, and what for the second.";
+    because.textContent = shown ? `Orange: ink that speaks for ${read}. Blue: for ${other}. ${shown.share > 0.005 ? "What you taught is not in it." : "Choose another row of the table above to compare with it."}` : "What in the ink speaks for the first choice, and what for the second.";
   }
 
   // The unit under a pointer: of those within a finger's reach, the one that fires most.

@@ -186,6 +186,18 @@ def test_start_pause_go_on_start_again(learn):
     assert steps(page) < paused
 
 
+def test_the_same_seed_learns_in_the_same_steps(learn):
+    page = learn()
+    said = []
+    for name in 'Start', 'Start again':
+        button(page, name).click()
+        says(page, '80 % of the validation images were right after')
+        said.append(re.search(r'80 %.*steps', page.locator('.said').inner_text())[0])
+        button(page, 'Pause').click()
+        says(page, 'Paused')
+    assert said[0] == said[1]
+
+
 def test_views_agree(learn):
     "The confusion matrix holds the 333 validation images, its diagonal the right ones; mistakes are mistakes, the surest first."
     page = learn()

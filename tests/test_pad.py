@@ -92,20 +92,20 @@ def test_it_can_be_drawn_with_the_keyboard(page):
 
 def test_what_is_no_digit_is_said(page):
     for x in range(30, 260, 25): draw(page, [(x, 30), (280 - x, 250)])
-    answers(page, 'Looks most like a [0-9], but is no digit I know')
+    answers(page, 'Looks most like an? [0-9], but is no digit I know')
     page.get_by_role('button', name='Clear').click()
 
 def test_it_is_taught_and_forgets(page):
     draw(page, [(140, 40), (140, 240)])
     draw(page, [(60, 150), (220, 150)])
     page.wait_for_timeout(1000) # until Python has read the last of it: what is shown is taught
-    answers(page, 'Looks most like a [0-9], but is no digit I know')
+    answers(page, 'Looks most like an? [0-9], but is no digit I know')
     page.locator('.keys button').nth(1).click()
     page.get_by_text('Learned: this is a 1. It knows 1 of your digits.').wait_for(timeout=30_000)
     answers(page, '^1, 99.0 % sure')
-    page.get_by_role('button', name='Forget it').click()
+    page.get_by_role('button', name='Forget last').click()
     page.get_by_text('Forgotten. It knows 0 of your digits.').wait_for(timeout=30_000)
-    answers(page, 'Looks most like a [0-9], but is no digit I know')
+    answers(page, 'Looks most like an? [0-9], but is no digit I know')
     page.get_by_role('button', name='Clear').click()
     page.locator('.keys button').nth(1).click()
     page.get_by_text('Draw a digit first.').wait_for(timeout=30_000)

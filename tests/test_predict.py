@@ -469,6 +469,21 @@ def test_a_lost_interruption(seven, tmp_path, monkeypatch):
     finally: signal.signal(signal.SIGINT, before)
 
 
+def test_interrupted_while_processes_read():
+    "An exception amid a lock could leave it locked for ever: Ctrl-C is only noted, and raised where nothing is locked; a second one is not waited for."
+    from concurrent.futures import Future
+    from mnist_nb.predict import _answer, _interruptible
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with _interruptible(False) as check:
+            check()
+            signal.raise_signal(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt): _answer(Future(), check)
+            with pytest.raises(KeyboardInterrupt): signal.raise_signal(signal.SIGINT)
+        with _interruptible(True), pytest.raises(KeyboardInterrupt): signal.raise_signal(signal.SIGINT)
+    finally: signal.signal(signal.SIGINT, before)
+
+
 def test_shown(seven, tmp_path, capsys):
     "What was found is drawn, and so is a picture that cannot be read; nothing else is overwritten."
     lines, _ = read(capsys, save(seven, tmp_path/'seven.png'), show=str(tmp_path/'shown.png'))

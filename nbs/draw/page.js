@@ -1,5 +1,5 @@
 // The page to draw on: the pad, the way through the network, three ways to break it, a link and a picture of what was drawn.
-import { add, createPad, fromText, LONGEST, toText } from "./pad.js";
+import { add, article, createPad, fromText, LONGEST, toText } from "./pad.js";
 import { loadReader } from "./read.js";
 import { createTeacher, withTaught } from "./teach.js";
 import { createWay } from "./way.js";
@@ -36,7 +36,7 @@ export async function createPage(root, first, full) {
     teach: async (digit, label, say) => {
       await teacher.teach(digit.image, label, say);
       pad.changed();
-      return `Learned: this is a ${label}. ${kept()}`;
+      return `Learned: this is ${article(label)}. ${kept()}`;
     },
     forget: async () => {
       if (!taught.length) return "There is nothing to forget.";
@@ -135,6 +135,7 @@ export async function createHome(root, first, full) {
   root.replaceChildren();
   createTeacher((examples) => { taught = read.taught = examples; });
   const pad = createPad(root, (ink) => read(ink));
+  add(root.querySelector(".left"), "p", { textContent: "Draw here. It is read while you draw.", className: "hint" });
   playFirst(pad);
   loadReader(full).then((reader) => {
     read = Object.assign(reader, { taught });

@@ -1,4 +1,5 @@
 // What mnist_nb.teach computes, for a page without Python: examples of a writer's digits, kept in this browser.
+import { article } from "./pad.js";
 import { describe, distance, unitLength } from "./read.js";
 
 const NEAR = 0.03, MOST = 50, WAY = 0.6, MARGIN = 0.01, SAME = 1e-4; // as in Python
@@ -62,9 +63,9 @@ export function createTeacher(use) {
       if (kept.length >= MOST) throw new Error(`${MOST} examples are the most. Forget some first.`);
       say("It is compared with 4,000 known digits …");
       const inputs = inputsOf(image), { near, other } = nearest(inputs, label, await loadKnown());
-      if (near < NEAR) throw new Error(`It is hardly to be told from a usual ${other.label}. Draw it again, more clearly.`);
+      if (near < NEAR) throw new Error(`Not learned: it is hardly to be told from a usual ${other.label}. Draw it again, more clearly.`);
       const before = nearest(inputs, label, kept);
-      if (before.near < NEAR) throw new Error(`You have taught nearly the same as a ${before.other.label}.`);
+      if (before.near < NEAR) throw new Error(`You have taught nearly the same as ${article(before.other.label)}.`);
       if (kept.some((e) => distance(inputs, e.inputs) < SAME)) throw new Error("It knows this one already. Draw another.");
       kept.push({ image: Array.from(image), label, near, inputs });
       changed();

@@ -11,7 +11,7 @@ let sample = null, training = null, timer = null;
 function start(settings, run) {
   const random = createRandom(settings.seed);
   training = {
-    ...settings, run, random, weights: createNetwork(settings.hidden, random), steps: 0, order: [],
+    ...settings, goal: 0, run, random, weights: createNetwork(settings.hidden, random), steps: 0, order: [],
     perEpoch: Math.ceil(sample.train.y.length / settings.batch), x: new Float32Array(settings.batch * PIXELS), y: new Uint8Array(settings.batch),
   };
   report();
@@ -35,11 +35,13 @@ function nextBatch({ random, steps, perEpoch, batch, x, y, deformation }) {
   }
 }
 
-// Single steps first, so that one sees the pictures form, then ever more until the next view, at most an epoch.
+// Single steps first, so that one sees the pictures form, then ever more until the next goal, at most an epoch. A slow machine
+// shows views between two goals as well.
 function learn() {
   const { weights, x, y, rate, relu, perEpoch, steps, interval } = training, begun = performance.now();
   const left = perEpoch * LAST - (steps % (perEpoch * LAST));
-  for (let some = Math.min(Math.max(interval / 100, (steps * interval) / 600), perEpoch, left); some > 0 && performance.now() - begun < interval; some--) {
+  if (steps === training.goal) training.goal += Math.ceil(Math.min(Math.max(interval / 100, (steps * interval) / 600), perEpoch, left));
+  while (training.steps < training.goal && performance.now() - begun < interval) {
     nextBatch(training);
     step(weights, x, y, rate, relu);
     training.steps++;
@@ -59,7 +61,7 @@ function report(paused = false) {
   const mistakes = wrong.sort((a, b) => sure[b] - sure[a]).slice(0, WORST)
     .map((i) => ({ image: validation.x.slice(i * PIXELS, (i + 1) * PIXELS), digit: validation.y[i], read: read[i], sure: sure[i] }));
   const state = !Number.isFinite(known.loss) ? "diverged" : steps && !known.alive && !some.alive ? "dead" : paused ? "paused" : "learning";
-  const view = { run, state, steps, epochs: steps / perEpoch, training: { loss: some.loss, accuracy: some.accuracy }, validation: known, confusion, mistakes, weights, relu };
+  const view = { run, state, steps, atGoal: steps === training.goal, epochs: steps / perEpoch, training: { loss: some.loss, accuracy: some.accuracy }, validation: known, confusion, mistakes, weights, relu };
   postMessage({ view });
   return view;
 }
