@@ -1,4 +1,4 @@
-// A pad to draw digits on: canvas, undo, clear, the 28 × 28 image of each and ten bars. The caller says what a drawing means.
+// A pad to draw digits on: canvas, undo, redo, clear, the 28 × 28 image of each and ten bars. The caller says what a drawing means.
 const SIDE = 280, PEN = 20, STEP = 10, SMALL = 4 * PEN, SURE = 0.9; // SMALL: what is not larger is hardly more than blots of the pen
 
 const CSS = `
@@ -37,6 +37,8 @@ const CSS = `
 .mnist-pad .refused td { opacity: .6; }
 .mnist-pad .refused td.bar div { background: #767676; }
 `;
+
+const asPercent = (p) => `${(100 * p).toFixed(1)} %`;
 
 // With its article: "a 7", "an 8".
 export const article = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
@@ -162,7 +164,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   function tellOf(digits, sure) {
     if (!digits.length) return "Draw a digit";
     const text = digits.map(({ label }) => label ?? "?").join(""), least = Math.min(...sure);
-    if (!text.includes("?")) return `${text}, ${(100 * least).toFixed(1)} % sure${isSmall() && least < SURE ? ": draw larger" : ""}`;
+    if (!text.includes("?")) return `${text}, ${asPercent(least)} sure${isSmall() && least < SURE ? ": draw larger" : ""}`;
     if (isSmall()) return "Too small to read: draw larger";
     if (digits.length > 1) return `${[...text].join(" ")} (?: no digit I know)`;
     return `Looks most like ${article(digits[0].probabilities.indexOf(least))}, but is no digit I know`;
@@ -175,7 +177,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     const sure = digits.map(({ probabilities }) => Math.max(...probabilities)), text = tellOf(digits, sure);
     if (answer.textContent !== text) answer.textContent = text; // so that it is not announced twice
     const doubtful = digits.findIndex(({ label }) => label === null), picked = chosen ?? (doubtful >= 0 ? doubtful : sure.indexOf(Math.min(...sure)));
-    const differ = new Set(sure.map((p) => p.toFixed(3))).size > 1, digit = (shown = digits[picked] ?? null), refused = digit?.label === null;
+    const differ = new Set(sure.map(asPercent)).size > 1, digit = (shown = digits[picked] ?? null), refused = digit?.label === null;
     table.className = refused ? "refused" : ""; // no bar says otherwise
     const which = digits.length > 1 ? `Digit ${picked + 1} of ${digits.length}${chosen === null && !refused && differ ? ", the least certain" : ""}. ` : "";
     caption.textContent = which + (refused ? "Grey: a guess" : digit && look && !which ? "Ask why: choose a row" : "") || "\u00a0";
@@ -184,7 +186,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
       row.className = p && p === sure[picked] && !refused ? "top" : "";
       name.firstElementChild?.setAttribute("aria-pressed", about === k);
       bar.style.width = `${100 * p}%`;
-      share.textContent = digit ? `${(100 * p).toFixed(1)} %` : "";
+      share.textContent = digit ? asPercent(p) : "";
     });
     while (seen.children.length > Math.max(1, digits.length)) seen.lastChild.remove();
     while (seen.children.length < Math.max(1, digits.length)) {
@@ -293,7 +295,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   }
   root.addEventListener("keydown", (event) => {
     const key = event.key.toLowerCase();
-    if (!"zy".includes(key) || !(event.ctrlKey || event.metaKey)) return;
+    if (!["z", "y"].includes(key) || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     event.stopPropagation();
     if (key === "y" || event.shiftKey) again();

@@ -207,7 +207,7 @@ export function createLearn(root) {
     read();
     const level = [0.95, 0.9, 0.8, 0.5].find((share) => accuracy >= share) ?? 0;
     if (state === "dead") say(SAID.dead);
-    else if (state === "paused") say(`Paused after ${steps.toLocaleString("en")} steps: ${percent(accuracy)} of the validation images are right.${epochs && epochs % 100 === 0 ? " It pauses after every 100 epochs." : ""}`);
+    else if (state === "paused") say(`Paused after ${steps.toLocaleString("en")} steps: ${percent(accuracy)} of the validation images are right.${epochs && epochs % next.last === 0 ? ` It pauses after every ${next.last} epochs.` : ""}`);
     else if (running && level > reached && next.atGoal) { // the same steps on every machine
       reached = level;
       say(`Learning … ${percent(level, 0)} of the validation images were right after ${steps.toLocaleString("en")} steps.`);

@@ -61,7 +61,7 @@ function report(paused = false) {
   const mistakes = wrong.sort((a, b) => sure[b] - sure[a]).slice(0, WORST)
     .map((i) => ({ image: validation.x.slice(i * PIXELS, (i + 1) * PIXELS), digit: validation.y[i], read: read[i], sure: sure[i] }));
   const state = !Number.isFinite(known.loss) ? "diverged" : steps && !known.alive && !some.alive ? "dead" : paused ? "paused" : "learning";
-  const view = { run, state, steps, atGoal: steps === training.goal, epochs: steps / perEpoch, training: { loss: some.loss, accuracy: some.accuracy }, validation: known, confusion, mistakes, weights, relu };
+  const view = { run, state, steps, atGoal: steps === training.goal, epochs: steps / perEpoch, last: LAST, training: { loss: some.loss, accuracy: some.accuracy }, validation: known, confusion, mistakes, weights, relu };
   postMessage({ view });
   return view;
 }
