@@ -47,9 +47,10 @@ function half(bits) {
 
 // The rough weights that nbs/make_first.py writes: three of six values in a byte of the hidden layer, a byte for a logit's.
 function unpack({ hidden_codes, hidden_steps, logits_codes, logits_steps, ...rest }) {
-  const inputs = rest.mean.length, hidden = hidden_steps.length, classes = logits_steps.length, hidden_kernel = new Float32Array(inputs * hidden), powers = [1, 6, 36];
-  for (let p = 0; p < hidden_kernel.length; p++)
-    hidden_kernel[p] = ((Math.floor(hidden_codes[Math.floor(p / 3)] / powers[p % 3]) % 6) - 2.5) * hidden_steps[p % hidden];
+  const inputs = rest.mean.length, hidden = hidden_steps.length, classes = logits_steps.length, hidden_kernel = new Float32Array(inputs * hidden);
+  let p = 0;
+  for (let three of hidden_codes)
+    for (let k = 0; k < 3; k++, p++, three = Math.floor(three / 6)) hidden_kernel[p] = ((three % 6) - 2.5) * hidden_steps[p % hidden]; // beyond its end nothing is kept
   return { ...rest, hidden_kernel, logits_kernel: Float32Array.from(logits_codes, (code, p) => code * logits_steps[p % classes]) };
 }
 

@@ -1,6 +1,6 @@
 """Make `nbs/draw/first.npz`, a small network for the first seconds of the page to draw on: `python nbs/make_first.py`
 
-It is the packaged network with the quarter of its hidden units that count most, and six values for a hidden weight: 2.6 bits
+It is the packaged network with the 384 hidden units that count most, and six values for a hidden weight: 2.6 bits
 instead of 16, and eight bits for a logit's.
 """
 from dataclasses import asdict, replace
@@ -10,7 +10,7 @@ from mnist_nb.data import load_mnist
 from mnist_nb.network import read_network
 from mnist_nb.predict import fit_score
 
-def fewer_units(network, images, kept=512):
+def fewer_units(network, images, kept=384):
     "A `Network` with the hidden units that count most on these images, and no score; the others give what they give on average."
     hidden = network.hidden(network.inputs(images))
     order = np.argsort(-hidden.mean(0)*network.logits_kernel.std(1))

@@ -557,7 +557,7 @@ def test_the_first_network_reads_almost_as_well(page):
     same = np.mean([p.labels.tolist() == [d['best'] for d in a] for p, a in zip(python, rough)])
     size = (REPOSITORY/'nbs/draw/first.npz').stat().st_size
     print(f'{size/1e3:.0f} kB read {same:.1%} of {len(images)} drawings as the packaged network does')
-    assert same >= .985 and size < 110e3
+    assert same >= .985 and size < 85e3
 
 
 def test_the_first_network_reads_until_the_full_one_is_here(page):

@@ -23,12 +23,21 @@ export async function createPage(root, first, full) {
   root.replaceChildren();
   add(root, "style", { textContent: CSS });
   const top = add(root, "div"), below = add(root, "div");
-  let way = createWay(below, () => read.network), last = [null, null];
+  let way = null, last = [null, null];
+  function view() { // its rows are by the weights that are here
+    below.replaceChildren();
+    way = createWay(below, () => read.network);
+    way(...last);
+  }
   let taught = [], whole = false; // whether the full weights are here
   const teacher = createTeacher((examples) => { taught = read.taught = examples; });
   const kept = () => `It knows ${taught.length} of your digits.`;
   const pad = createPad(top, (ink) => read(ink), {
-    look: (...seen) => way(...(last = seen)),
+    look(...seen) {
+      last = seen;
+      if (way) way(...last);
+      else if (last[0]) setTimeout(() => way ?? view()); // the answer comes first
+    },
     edit: () => {
       said.textContent = "";
       if (whole && !navigator.connection?.saveData) teacher.prepare(); // 0.8 MB
@@ -119,9 +128,7 @@ export async function createPage(root, first, full) {
   loadReader(full).then((reader) => {
     read = Object.assign(reader, { taught });
     whole = true;
-    below.replaceChildren();
-    way = createWay(below, () => read.network); // its rows are by the full weights
-    way(...last);
+    view();
     damage();
     loading.textContent = "";
   }, (error) => (loading.textContent = `The full weights could not be loaded (${error.message}). The rough ones read on. Reload the page to try again.`));
