@@ -96,7 +96,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
   pen.scale(fine, fine);
   let digits = [], shown = null, chosen = null, about = null; // what was read, the one of them that is shown and that was pointed at, and the digit asked about
   const strokes = [], past = [], future = []; // what is there; and as it was and as it will be again, each a list of strokes
-  let asked = false, showing = false, playing = false, hush = () => {}; // whether a frame is due, what is there drew itself, and does so now
+  let asked = false, showing = false, playing = false, hush = () => {}, ask = () => {}; // whether a frame is due, what is there drew itself, and does so now
 
   function draw() {
     for (const on of [pen, inkPen]) {
@@ -119,9 +119,11 @@ export function createPad(root, read, { look = null, teach = null, forget = null
 
   // Ten keys to say what a digit was.
   function createKeys(told) {
-    const name = add(told, "p", { textContent: "Misread? It was a", id: `told-${Math.random().toString(36).slice(2)}` }), row = add(told, "div", { className: "keys" });
+    const question = add(told, "p", { id: `told-${Math.random().toString(36).slice(2)}` }), row = add(told, "div", { className: "keys" });
+    ask = (digit) => { question.textContent = `Misread? ${digit} was a`; };
+    ask("It");
     row.setAttribute("role", "group");
-    row.setAttribute("aria-labelledby", name.id);
+    row.setAttribute("aria-labelledby", question.id);
     const how = add(told, "p", { className: "how" }), say = (text) => { how.textContent = text; };
     how.setAttribute("role", "status");
     let busy = false; // a second press of the same key is not a second example
@@ -179,6 +181,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     const doubtful = digits.findIndex(({ label }) => label === null), picked = chosen ?? (doubtful >= 0 ? doubtful : sure.indexOf(Math.min(...sure)));
     const differ = new Set(sure.map(asPercent)).size > 1, digit = (shown = digits[picked] ?? null), refused = digit?.label === null;
     table.className = refused ? "refused" : ""; // no bar says otherwise
+    ask(digits.length > 1 ? `Digit ${picked + 1}` : "It");
     const which = digits.length > 1 ? `Digit ${picked + 1} of ${digits.length}${chosen === null && !refused && differ ? ", the least certain" : ""}. ` : "";
     caption.textContent = which + (refused ? "Grey: a guess" : digit && look && !which ? "Ask why: choose a row" : "") || "\u00a0";
     rows.forEach(({ row, name, bar, share }, k) => {

@@ -566,8 +566,9 @@ def test_the_first_network_reads_until_the_full_one_is_here(page):
     window.goto(f'{page.url}draw')
     answers(window, '^9, ')
     assert 'Rough weights' in window.locator('.loading').inner_text()
+    whole_answer = window.locator('.answer').inner_text()
     window.get_by_label('no ReLU').check() # the full one is broken, too
-    answers(window, '^(?!9,)')
+    expect(window.locator('.answer')).not_to_have_text(whole_answer)
     held[0].continue_()
     expect(window.locator('.loading')).to_have_text('')
     seven(window)
@@ -667,6 +668,40 @@ def test_what_would_do_harm_is_not_learned(whole):
     says(whole, 'It knows this one already. Draw another.')
     settle(whole)
     answers(whole, '^1, ')
+
+
+def test_what_was_taught_stays_whole_when_the_network_is_broken(whole):
+    def note(): return 'What you taught stays whole' in whole.locator('.mnist-break').inner_text()
+    whole.get_by_label('no ReLU').check()
+    assert not note() # nothing was taught
+    cross(whole)
+    key(whole, 1)
+    says(whole, 'Learned: this is a 1.')
+    assert note()
+    settle(whole)
+    answers(whole, '^1, ')
+    whole.get_by_label('no ReLU').uncheck()
+    assert not note()
+    whole.get_by_label('no ReLU').check()
+    whole.get_by_role('button', name='Forget last').click()
+    says(whole, 'Forgotten.')
+    assert not note()
+
+
+def test_the_keys_say_which_digit_they_teach(whole):
+    asked = whole.locator('.told p').first
+    expect(asked).to_have_text('Misread? It was a')
+    whole.get_by_role('button', name='Clear').click()
+    stroke(whole, (60, 60), (60, 220))
+    stroke(whole, (200, 60), (200, 220))
+    answers(whole, '^11, ')
+    pictures = whole.locator('.seen button')
+    pictures.nth(1).click()
+    expect(asked).to_have_text('Misread? Digit 2 was a')
+    pictures.nth(0).click()
+    expect(asked).to_have_text('Misread? Digit 1 was a')
+    whole.get_by_role('button', name='Clear').click()
+    expect(asked).to_have_text('Misread? It was a')
 
 
 def test_nothing_to_compare_with_or_rubbish_in_store(whole):

@@ -292,6 +292,7 @@ def test_a_rate_that_is_too_large(learn, settings, text):
     page = learn(settings)
     learn_until(page, text)
     assert button(page, 'Pause').count() == 0 and 'NaN' not in page.locator('.learn').inner_text()
+    assert button(page, 'Go on').is_disabled() # no further step would change anything
     field(page, 'Learning rate').fill('0.2')
     field(page, 'Learning rate').press('Tab')
     learn_until(page, '80 %')

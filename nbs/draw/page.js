@@ -30,7 +30,11 @@ export async function createPage(root, first, full) {
     way(...last);
   }
   let taught = [], whole = false; // whether the full weights are here
-  const teacher = createTeacher((examples) => { taught = read.taught = examples; });
+  let mixed = () => {}; // says that what was taught is not broken
+  const teacher = createTeacher((examples) => {
+    taught = read.taught = examples;
+    mixed();
+  });
   const kept = () => `It knows ${taught.length} of your digits.`;
   const pad = createPad(top, (ink) => read(ink), {
     look(...seen) {
@@ -59,6 +63,7 @@ export async function createPage(root, first, full) {
   add(box, "legend", { textContent: "Break it" });
   function damage() {
     const on = Object.fromEntries(switches.map((s) => [s.name, s.checked]));
+    mixed();
     read.damage({ noise: on.noise ? 2 : 0, half: on.half, relu: !on.relu });
     pad.changed();
   }
@@ -69,6 +74,8 @@ export async function createPage(root, first, full) {
     return input;
   });
   add(box, "p", { textContent: "Which makes the answer wrong? Predict, then try." });
+  const unbroken = add(box, "p");
+  mixed = () => { unbroken.textContent = taught.length && switches.some((s) => s.checked) ? "What you taught stays whole: digits like yours are still read by it. “Forget last” takes it away." : ""; };
   const link = add(side, "button", { type: "button", textContent: "Copy link" }), save = add(side, "button", { type: "button", textContent: "Save picture" });
   const learned = add(side, "button", { type: "button", textContent: "Save what it learned" });
   const said = add(side, "p");

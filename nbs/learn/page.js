@@ -135,7 +135,7 @@ export function createLearn(root) {
   const showConfusion = createConfusion(view("What it confuses")), showMistakes = createMistakes(view("Its worst mistakes"));
   const own = view("Draw: your network reads", "own");
 
-  let run = 0, running = false, latest = null, first = null, points = [], reached = 0, read = () => {};
+  let loaded = false, over = false, run = 0, running = false, latest = null, first = null, points = [], reached = 0, read = () => {};
 
   const say = (text) => { if (said.textContent !== text) said.textContent = text; };
   function settings() {
@@ -154,15 +154,15 @@ export function createLearn(root) {
 
   const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   function fail(text) {
+    [loaded, again.disabled] = [false, true];
     setRunning(false);
-    go.disabled = again.disabled = true;
     say(text);
   }
   worker.onerror = (event) => fail(`The network cannot be trained here (${event.message || "the worker did not start"}). Reload the page, or try a newer browser.`);
   worker.onmessage = ({ data }) => {
     if (data.error) return fail(`The digits could not be loaded (${data.error}). Reload the page to try again.`);
     if (data.loaded) {
-      go.disabled = again.disabled = false;
+      [loaded, again.disabled] = [true, false];
       return begin();
     }
     if (data.view.run === run) show(data.view);
@@ -172,7 +172,7 @@ export function createLearn(root) {
   function begin() {
     const chosen = settings();
     if (running) worker.postMessage({ go: false });
-    [latest, points, reached, run] = [null, [], 0, run + 1];
+    [latest, points, reached, run, over] = [null, [], 0, run + 1, false];
     setRunning(false);
     if (!chosen) return false;
     worker.postMessage({ start: chosen, run });
@@ -181,6 +181,7 @@ export function createLearn(root) {
   }
   function setRunning(on) {
     running = on;
+    go.disabled = !loaded || over; // no further step would change anything
     go.textContent = on ? "Pause" : latest?.steps ? "Go on" : "Start";
     own.querySelector(".answer")?.setAttribute("aria-live", on ? "off" : "polite"); // what changes ten times a second is not spoken
   }
@@ -192,6 +193,7 @@ export function createLearn(root) {
   }
 
   function show(next) {
+    over = next.state in SAID;
     if (next.state === "diverged") return setRunning(false), say(SAID.diverged); // what was seen last stays
     latest = next;
     if (next.state !== "learning") setRunning(false);
@@ -225,7 +227,7 @@ export function createLearn(root) {
   // The settings stand in the address, so that it can be shared.
   form.addEventListener("change", () => {
     history.replaceState(null, "", `#${new URLSearchParams(inputs.map(({ name, value }) => [name, value]))}`);
-    if (!go.disabled) begin();
+    if (loaded) begin();
   });
   function set(change) {
     FIELDS.forEach(({ name, start }, n) => { inputs[n].value = change[name] ?? start; });
@@ -235,7 +237,7 @@ export function createLearn(root) {
     const asked = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
     if (!FIELDS.some(({ name }) => name in asked)) return; // a place on the page
     FIELDS.forEach(({ name, start }, n) => { inputs[n].value = asked[name] ?? start; });
-    if (!go.disabled) begin();
+    if (loaded) begin();
   }
   addEventListener("hashchange", fromAddress);
   fromAddress();
