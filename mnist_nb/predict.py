@@ -43,7 +43,8 @@ def _with_evidence(network, mnist):
     from mnist_nb.strokes import DIGITS, OTHERS, draw_form, draw_images, random_form
     random, n = np.random.default_rng(1), max(len(mnist.train), 20_000)
     digits = [mnist.train.images, draw_images(DIGITS, n//6, seed=1, wobble=.07)[0]]
-    others = [draw_images(OTHERS, n//4, seed=1)[0], np.stack([draw_form(random_form(random), random) for _ in range(1000)]),
+    often = {name: OTHERS[name] for name in ('heart', 'smiley', 'house')} # what people try first
+    others = [draw_images(OTHERS, n//4, seed=1)[0], draw_images(often, n//18, seed=3)[0], np.stack([draw_form(random_form(random), random) for _ in range(1000)]),
               np.stack([_pair(*pair, random) for pair in mnist.train.images[random.integers(len(mnist.train), size=(1000, 2))]])]
     images, is_digit = np.concatenate(digits + others), np.repeat([1, 0], [sum(map(len, digits)), sum(map(len, others))])
     evidence = np.concatenate([np.column_stack([network.hidden(network.inputs(part)), predict(part, network).scores])
