@@ -183,7 +183,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     table.className = refused ? "refused" : ""; // no bar says otherwise
     ask(digits.length > 1 ? `Digit ${picked + 1}` : "It");
     const which = digits.length > 1 ? `Digit ${picked + 1} of ${digits.length}${chosen === null && !refused && differ ? ", the least certain" : ""}. ` : "";
-    caption.textContent = which + (refused ? "Grey: a guess" : digit && look && !which ? "Ask why: choose a row" : "") || "\u00a0";
+    caption.textContent = which + (refused ? "Grey: were it a digit" : digit && look && !which ? "Ask why: choose a row" : "") || "\u00a0";
     rows.forEach(({ row, name, bar, share }, k) => {
       const p = digit?.probabilities[k] ?? 0;
       row.className = p && p === sure[picked] && !refused ? "top" : "";

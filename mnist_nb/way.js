@@ -188,7 +188,7 @@ export function createWay(root, network) {
     const best = parts.indexOf(Math.max(...parts)), place = ["top", "middle", "bottom"][Math.floor((3 * Math.floor((best % 49) / 7)) / 7)];
     const votes = Array.from({ length: classes }, (_, k) => used.logits_kernel[unit * classes + k]), most = votes.indexOf(Math.max(...votes)), least = votes.indexOf(Math.min(...votes));
     const text = `Unit ${unit} supports ${most} most and ${least} least. The edges are placed as in 2. Orange: it wants them; blue: it does not. ` + (!shown ? "" : used.isOff?.(unit) ? "It is switched off." : !value ? "It is not active here."
-      : shown.sums[unit] < 0 ? `Its sum is negative, and yet it gives ${plain(value)}.` : `It gives ${value < 0.05 ? "almost 0" : plain(value)}, and found most in the ${NAMES[Math.floor(best / 49)]} edges, ${place}.`);
+      : shown.sums[unit] < 0 ? `Its sum is negative. ReLU would make it 0; without it the square counts, ${plain(value)}.` : `It gives ${value < 0.05 ? "almost 0" : plain(value)}, and found most in the ${NAMES[Math.floor(best / 49)]} edges, ${place}.`);
     about.setAttribute("aria-live", chosen ? "polite" : "off"); // what a new drawing changes is not read out
     if (about.textContent !== text) about.textContent = text;
   }
@@ -215,7 +215,7 @@ export function createWay(root, network) {
       return r % deep === deep - 1 ? LINES : white(h === undefined ? 0 : Math.sqrt(units[h] / most));
     });
     const firing = units.reduce((n, v) => n + (v > 0), 0);
-    count.textContent = `Each square is one of ${hidden.toLocaleString("en")} units, in the rows of the digit that it supports most. `
+    count.textContent = `Each square is one of ${hidden.toLocaleString("en")} units. A unit adds up the 392 numbers, each with a weight of its own. The rows: which digit it supports most. `
       + (shown ? `${firing.toLocaleString("en")} are active (bright). Tap or point at one.` : "Bright ones are active.");
 
     const probabilities = shown?.probabilities ?? [], order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
@@ -237,7 +237,7 @@ export function createWay(root, network) {
     const sum = votes.reduce((a, b) => a + b, 0), bias = used.logits_bias[read] - used.logits_bias[other], shownSum = strongest.reduce((a, h, n) => a + (lines[n].unit === null ? 0 : votes[h]), 0);
     const lead = sum + bias, [ahead, behind] = lead > 0 ? [read, other] : [other, read], others = firing - lines.filter((line) => line.unit !== null).length;
     const memory = shown?.share > 0.005 ? `What you taught has ${Math.round(100 * shown.share)} % of the answer, and is not shown here. What follows is the network without it. ` : "";
-    total.textContent = shown ? `${memory}The strongest votes are shown. The other ${others.toLocaleString("en")} add ${plain(sum - shownSum, 2)}, the biases, which are the same for all drawings, ${plain(bias, 2)}; the sum is ${plain(lead, 2)}. So ${ahead} is e^${plain(Math.abs(lead), 2)} ≈ ${many(Math.abs(lead))} times as probable as ${behind}.`
+    total.textContent = shown ? `${memory}A vote: what a unit gives, times how much more weight it has for ${read} than for ${other}. The strongest are shown; the other ${others.toLocaleString("en")} add ${plain(sum - shownSum, 2)}, the biases, which are the same for all drawings, ${plain(bias, 2)}; the sum is ${plain(lead, 2)}. So ${ahead} is ${many(Math.abs(lead))} times as probable as ${behind}: e to the power of ${plain(Math.abs(lead), 2)}.`
       : "The strongest votes for the first choice, and for the second.";
 
     asked.textContent = !shown ? "6. Why" : asks === null || asks === read ? `6. Why ${read}, and not ${other}?` : `6. Why not ${other}, but ${read}?`;

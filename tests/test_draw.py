@@ -446,7 +446,7 @@ def test_what_is_switched_off_or_negative_is_said(whole):
     for column in range(12):
         whole.mouse.move(box['x'] + (column + .5)*box['width']/64, box['y'] + 2)
         seen.add(re.sub(r'[\d.]+\.$|It gives.*', '', about.inner_text().split('blue: it does not. ')[1]))
-    assert seen - {''} == {'It is switched off.', 'Its sum is negative, and yet it gives '}
+    assert seen - {''} == {'It is switched off.', 'Its sum is negative. ReLU would make it 0; without it the square counts, '}
 
 
 def test_a_link_holds_the_drawing(whole):

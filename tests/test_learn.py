@@ -340,7 +340,7 @@ def test_an_address_that_is_wrong(learn, settings, text):
 def test_experiments(learn, name, settings):
     page = learn('#seed=5')
     page.get_by_role('button', name=name).click()
-    says(page, 'Predict')
+    says(page, f'{name}, untrained. ')
     assert settings in page.url and page.url.endswith('seed=0') and steps(page) == 0
 
 

@@ -73,14 +73,14 @@ export async function createPage(root, first, full) {
     input.addEventListener("change", damage);
     return input;
   });
-  add(box, "p", { textContent: "Which makes the answer wrong? Predict, then try." });
+  add(box, "p", { textContent: "Which makes the answer wrong? Guess, then try." });
   const unbroken = add(box, "p");
   mixed = () => { unbroken.textContent = taught.length && switches.some((s) => s.checked) ? "What you taught stays whole: digits like yours are still read by it. “Forget last” takes it away." : ""; };
   const link = add(side, "button", { type: "button", textContent: "Copy link" }), save = add(side, "button", { type: "button", textContent: "Save picture" });
   const learned = add(side, "button", { type: "button", textContent: "Save what it learned" });
   const said = add(side, "p");
   said.setAttribute("role", "status");
-  add(side, "p", { textContent: "Nothing that you draw or teach is sent anywhere. A link holds the drawing in the part after #, which stays in the browser; so does what it learned." });
+  add(side, "p", { textContent: "Nothing that you draw or teach is sent anywhere. A link holds the drawing after its #, and browsers do not send that part. What it learned stays in this browser." });
 
   link.addEventListener("click", async () => {
     if (!pad.strokes.length) return (said.textContent = "Draw something first.");

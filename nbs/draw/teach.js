@@ -63,7 +63,7 @@ export function createTeacher(use) {
       if (kept.length >= MOST) throw new Error(`${MOST} examples are the most. Forget some first.`);
       say("It is compared with 4,000 known digits …");
       const inputs = inputsOf(image), { near, other } = nearest(inputs, label, await loadKnown());
-      if (near < NEAR) throw new Error(`Not learned: it is hardly to be told from a usual ${other.label}. Draw it again, more clearly.`);
+      if (near < NEAR) throw new Error(`Not learned: it is hardly to be told from a usual ${other.label}. Other people’s would be misread.`);
       const before = nearest(inputs, label, kept);
       if (before.near < NEAR) throw new Error(`You have taught nearly the same as ${article(before.other.label)}.`);
       if (kept.some((e) => distance(inputs, e.inputs) < SAME)) throw new Error("It knows this one already. Draw another.");

@@ -80,7 +80,7 @@ const FIELDS = [ // 3,667 images are there to learn from
 const TRIES = [
   { title: "Learning rate 10", ask: "Will it learn faster?", change: { rate: "10" } },
   { title: "No ReLU", ask: "What is lost without it?", change: { activation: "none" } },
-  { title: "4 hidden units", ask: "Are four pictures enough?", change: { hidden: "4" } },
+  { title: "4 hidden units", ask: "Are four units enough?", change: { hidden: "4" } },
 ];
 const SAID = {
   diverged: "The loss is no longer a number: the learning rate is too large. Make it smaller and start again.",
@@ -102,7 +102,7 @@ export function createLearn(root) {
 
   const tries = add(root, "div", { className: "tries" }, { role: "group", "aria-label": "Experiments" });
   for (const { title, ask, change } of TRIES) {
-    const button = add(tries, "button", { type: "button", onclick: () => set(change) });
+    const button = add(tries, "button", { type: "button", onclick: () => tryOut(title, ask, change) });
     add(button, "strong", { textContent: title });
     button.append(ask);
   }
@@ -176,7 +176,7 @@ export function createLearn(root) {
     setRunning(false);
     if (!chosen) return false;
     worker.postMessage({ start: chosen, run });
-    say("A new network, untrained. Predict, then press Start.");
+    say("A new network, untrained. Guess how well it will read, then press Start.");
     return true;
   }
   function setRunning(on) {
@@ -229,9 +229,12 @@ export function createLearn(root) {
     history.replaceState(null, "", `#${new URLSearchParams(inputs.map(({ name, value }) => [name, value]))}`);
     if (loaded) begin();
   });
-  function set(change) {
+  function tryOut(title, ask, change) {
     FIELDS.forEach(({ name, start }, n) => { inputs[n].value = change[name] ?? start; });
     form.dispatchEvent(new Event("change"));
+    if (!loaded) return;
+    say(`${title}, untrained. ${ask} Guess, then press Start.`);
+    go.focus();
   }
   function fromAddress() {
     const asked = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
