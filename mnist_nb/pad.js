@@ -126,21 +126,24 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     row.setAttribute("aria-labelledby", question.id);
     const how = add(told, "p", { className: "how" }), say = (text) => { how.textContent = text; };
     how.setAttribute("role", "status");
-    let busy = false; // a second press of the same key is not a second example
+    let busy = null; // what is still being done; a second press of the same key is not a second example
     async function tell(what) {
       if (busy) return;
-      busy = true;
+      busy = (async () => what())();
       try {
-        say(await what());
+        say(await busy);
       } catch (error) {
         say(error.message);
       }
-      busy = false;
+      busy = null;
     }
     hush = () => busy || say("");
     for (let k = 0; k < 10; k++)
       add(row, "button", { type: "button", textContent: k }).addEventListener("click", () => tell(() => (!shown || showing ? "Draw a digit first." : isSmall() ? "Too small to learn from: draw larger." : teach(shown, k, say))));
-    add(row, "button", { type: "button", textContent: "Forget last" }).addEventListener("click", () => tell(forget));
+    add(row, "button", { type: "button", textContent: "Forget last" }).addEventListener("click", async () => {
+      await busy?.catch(() => {}); // what is being learned comes first
+      tell(forget);
+    });
   }
 
   function isSmall() {

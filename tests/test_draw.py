@@ -688,6 +688,15 @@ def test_what_was_taught_stays_whole_when_the_network_is_broken(whole):
     assert not note()
 
 
+def test_what_is_still_being_learned_can_be_forgotten(whole):
+    cross(whole)
+    whole.evaluate('''() => { const press = name => [...document.querySelectorAll(".keys button")].find(b => b.textContent === name).click();
+        press("1"); press("Forget last") }''')
+    says(whole, 'Forgotten. It knows 0 of your digits.')
+    settle(whole)
+    answers(whole, REFUSED)
+
+
 def test_the_keys_say_which_digit_they_teach(whole):
     asked = whole.locator('.told p').first
     expect(asked).to_have_text('Misread? It was a')
