@@ -141,7 +141,7 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     for (let k = 0; k < 10; k++)
       add(row, "button", { type: "button", textContent: k }).addEventListener("click", () => tell(() => (!shown || showing ? "Draw a digit first." : isSmall() ? "Too small to learn from: draw larger." : teach(shown, k, say))));
     add(row, "button", { type: "button", textContent: "Forget last" }).addEventListener("click", async () => {
-      await busy?.catch(() => {}); // what is being learned comes first
+      while (busy) await busy.catch(() => {}); // what is being learned comes first
       tell(forget);
     });
   }

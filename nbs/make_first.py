@@ -1,6 +1,6 @@
 """Make `nbs/draw/first.npz`, a small network for the first seconds of the page to draw on: `python nbs/make_first.py`
 
-It is the packaged network with the 384 hidden units that count most, and six values for a hidden weight: 2.6 bits
+It is the packaged network with those of its hidden units that count most, and six values for a hidden weight: 2.6 bits
 instead of 16, and eight bits for a logit's.
 """
 from dataclasses import asdict, replace
