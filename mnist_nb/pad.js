@@ -1,8 +1,8 @@
 // A pad to draw digits on: canvas, undo, redo, clear, the 28 × 28 image of each and ten bars. The caller says what a drawing means.
-const SIDE = 280, PEN = 20, STEP = 10, SMALL = 4 * PEN, SURE = 0.9; // SMALL: what is not larger is hardly more than blots of the pen
+const SIDE = 280, PEN = 20, STEP = 10, SMALL = 4 * PEN, SURE = 0.99; // SMALL: what is not larger is hardly more than blots of the pen
 
 const CSS = `
-.mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: inherit; margin-bottom: 24px; max-width: 100%; min-height: 340px; container-type: inline-size; user-select: none; -webkit-user-select: none; }
+.mnist-pad { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; font-family: system-ui, sans-serif; font-size: 14px; color: inherit; margin-bottom: 24px; max-width: 100%; min-height: 340px; scroll-margin-top: 80px; container-type: inline-size; user-select: none; -webkit-user-select: none; }
 @container (max-width: 575px) { .mnist-pad > .left { display: contents; } .mnist-pad > .left > :not(.told) { order: -2; } .mnist-pad > .left > div:not(.told) { margin-top: -16px; } .mnist-pad > .left + div { order: -1; } } /* on a narrow screen the answer stands before the keys */
 .mnist-pad canvas { border: 1px solid #767676; border-radius: 4px; display: block; background: #fff; }
 .mnist-pad .paper { width: 280px; max-width: 100%; aspect-ratio: 1; touch-action: none; cursor: crosshair; }
@@ -63,7 +63,8 @@ export function fromText(text) {
 // `look(digit, about)` gets the reading that is shown, null if there is none, and the digit that was pointed at, null if none was.
 // `teach(digit, label, say)` is told what a digit is, and `forget()` takes it back; both return how it went, or throw an error that
 // says so. Meanwhile `say` can show a text. `edit()` is told that the visitor changes the drawing.
-export function createPad(root, read, { look = null, teach = null, forget = null, edit = () => {} } = {}) {
+// Control and Z, and Control and Y, are heard in `keys`.
+export function createPad(root, read, { look = null, teach = null, forget = null, edit = () => {}, keys = root } = {}) {
   root.classList.add("mnist-pad");
   add(root, "style", { textContent: CSS });
   const left = add(root, "div", { className: "left" }), right = add(root, "div");
@@ -299,8 +300,9 @@ export function createPad(root, read, { look = null, teach = null, forget = null
       if (playing) requestAnimationFrame(step);
     });
   }
-  root.addEventListener("keydown", (event) => {
+  keys.addEventListener("keydown", (event) => {
     const key = event.key.toLowerCase();
+    if (event.target.closest?.("input:not([type=checkbox]), textarea")) return; // what is typed there is not ours
     if (!["z", "y"].includes(key) || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     event.stopPropagation();

@@ -7,6 +7,7 @@ const NAMES = ["left", "right", "upper", "lower", "upper left", "lower left", "u
 const CSS = `
 .mnist-way { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(250px, 100%), 1fr)); gap: 28px 24px; font-family: system-ui, sans-serif; font-size: 14px; margin-bottom: 32px; }
 .mnist-way section { min-width: 0; }
+.mnist-way .back { font: inherit; padding: 4px 14px; border: 1px solid #767676; border-radius: 4px; background: none; color: inherit; cursor: pointer; }
 .mnist-way section > h2 { font-size: 16px; font-weight: 600; margin: 0 0 8px !important; padding: 0; border: 0; }
 .mnist-way p { margin: 8px 0 0; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .mnist-way canvas { background: #000; border-radius: 4px; image-rendering: pixelated; display: block; }
@@ -167,7 +168,12 @@ export function createWay(root, network) {
   const total = add(voting, "p");
 
   const why = section("6. Why"), asked = why.firstChild, reasons = picture(why, "What in the digit speaks for it and against it");
-  const because = add(why, "p");
+  const because = add(why, "p"), back = add(why, "button", { type: "button", textContent: "Back to the drawing", className: "back", hidden: true });
+  back.addEventListener("click", () => {
+    const pad = root.previousElementSibling; // whose table asked
+    pad.querySelector("th [aria-pressed=true]").focus({ preventScroll: true });
+    pad.scrollIntoView({ block: "start" });
+  });
 
   let shown = null, unit = null, chosen = false; // the reading, the unit that is shown, and whether the visitor chose it
   const weightsOf = (h) => Float32Array.from(whole.mean, (_, i) => network().hidden_kernel[i * hidden + h]);
@@ -202,6 +208,7 @@ export function createWay(root, network) {
   function show(reading, asks = null) {
     if (asks !== asksBefore && asks !== null) why.scrollIntoView({ block: "nearest" });
     asksBefore = asks;
+    back.hidden = asks === null;
     shown = reading ?? null;
     if (!shown) chosen = false;
     const empty = new Float32Array(N * N), used = network();

@@ -340,11 +340,30 @@ def test_clear_is_taken_back_and_what_was_asked_ends_with_the_drawing(whole):
     whole.locator('tr').nth(1).click() # anywhere in the row
     why = whole.locator('.mnist-way h2').last
     expect(why).to_have_text('6. Why not 1, but 7?')
+    back = whole.get_by_role('button', name='Back to the drawing')
+    back.click()
+    expect(whole.locator('th button').nth(1)).to_be_focused()
+    expect(whole.locator('.paper')).to_be_in_viewport(ratio=1)
     whole.get_by_role('button', name='Clear').click()
     answers(whole, 'Draw a digit')
     whole.get_by_role('button', name='Undo').click()
     answers(whole, '^7, ')
     expect(why).to_have_text(re.compile('6. Why 7, and not'))
+    expect(back).to_be_hidden()
+
+
+def test_ctrl_z_is_heard_on_the_whole_page_but_not_where_one_types(whole):
+    seven(whole)
+    answers(whole, '^7, ')
+    whole.evaluate("document.activeElement.blur(); document.body.append(Object.assign(document.createElement('input'), { id: 'search' }))")
+    whole.locator('#search').press('Control+z')
+    whole.wait_for_timeout(200)
+    answers(whole, '^7, ')
+    whole.evaluate('document.activeElement.blur()')
+    whole.keyboard.press('Control+z')
+    answers(whole, 'Draw a digit')
+    whole.keyboard.press('Control+y')
+    answers(whole, '^7, ')
 
 
 def test_the_pen_is_lifted_by_ctrl_z_and_two_clears_are_as_one(whole):
@@ -406,7 +425,7 @@ def test_the_answer_is_seen_while_one_draws_on_a_phone(whole):
     assert abs(top('.answer') - top('.paper')) < 20 and top('.keys') > top('.paper') + 280
 
 
-@pytest.mark.parametrize('sure, size, text', [(.39, 30, '8, 39.0 % sure: draw larger'), (.39, 200, '8, 39.0 % sure'), (.95, 30, '8, 95.0 % sure'),
+@pytest.mark.parametrize('sure, size, text', [(.39, 30, '8, 39.0 % sure: draw larger'), (.39, 200, '8, 39.0 % sure'), (.98, 30, '8, 98.0 % sure: draw larger'), (.995, 30, '8, 99.5 % sure'),
                                               (.45, 200, '82, 39.2 % sure'), (.3917, 200, '82, 39.2 % sure')])
 def test_what_is_small_and_doubtful_is_to_be_drawn_larger(page, sure, size, text):
     "What a reader gives is set here; with two digits, one is called the least certain where one sees that it is."

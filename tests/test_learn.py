@@ -311,11 +311,11 @@ def test_values_out_of_range_are_told(learn, label, value, text):
     assert box.get_attribute('aria-invalid') == 'true' and box.input_value() == value
     button(page, 'Start').click()
     says(page, text)
-    assert button(page, 'Start').count() == 1
+    assert button(page, 'Start').count() == 1 and page.locator('.views.old').count() == 1 # faint: of other settings
     box.fill('1')
     box.press('Enter')
     says(page, 'Learning')
-    assert box.get_attribute('aria-invalid') is None
+    assert box.get_attribute('aria-invalid') is None and page.locator('.views.old').count() == 0
 
 
 def test_the_address_holds_the_settings(learn):
@@ -342,6 +342,30 @@ def test_experiments(learn, name, settings):
     page.get_by_role('button', name=name).click()
     says(page, f'{name}, untrained. ')
     assert settings in page.url and page.url.endswith('seed=0') and steps(page) == 0
+    page.get_by_role('button', name='As at first').click()
+    says(page, 'A new network, untrained.')
+    assert page.url.endswith('#hidden=32&rate=0.2&batch=32&activation=relu&deformation=off&seed=0')
+
+
+def test_a_comma_is_a_decimal_point(learn):
+    page = learn()
+    field(page, 'Learning rate').fill('')
+    field(page, 'Learning rate').press_sequentially('0,1')
+    field(page, 'Learning rate').press('Tab')
+    says(page, 'A new network, untrained.')
+    assert field(page, 'Learning rate').input_value() == '0.1' and 'rate=0.1&' in page.url
+    field(page, 'Hidden units').fill('1,000')
+    field(page, 'Hidden units').press('Tab')
+    says(page, 'Hidden units must be a whole number')
+
+
+def test_on_a_phone_start_shows_what_learns(learn):
+    page = learn(viewport=dict(width=360, height=740))
+    button(page, 'Start').click()
+    says(page, 'Learning')
+    for selector in '.main', '.said', '.key', '.learn svg >> nth=0':
+        box = page.locator(selector).bounding_box()
+        assert box['y'] >= 0 and box['y'] + box['height'] <= 740, (selector, box)
 
 
 def test_a_drawing_is_read_by_both_networks(learn):
@@ -370,7 +394,7 @@ def test_a_drawing_is_read_by_both_networks(learn):
         page.mouse.down()
         page.mouse.move(*at(*end), steps=8)
         page.mouse.up()
-    expect(page.locator('.answer + p')).to_have_text('Packaged network: ?, no digit it knows')
+    expect(page.locator('.answer + p')).to_have_text('Packaged network: ?, no digit it knows. Yours has not learned to say that.')
 
 
 @pytest.mark.parametrize('missing, selector, text', [

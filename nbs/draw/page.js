@@ -37,6 +37,7 @@ export async function createPage(root, first, full) {
   });
   const kept = () => `It knows ${taught.length} of your digits.`;
   const pad = createPad(top, (ink) => read(ink), {
+    keys: document,
     look(...seen) {
       last = seen;
       if (way) way(...last);
@@ -148,7 +149,7 @@ export async function createHome(root, first, full) {
   let read = await loadReader(first), taught = [];
   root.replaceChildren();
   createTeacher((examples) => { taught = read.taught = examples; });
-  const pad = createPad(root, (ink) => read(ink));
+  const pad = createPad(root, (ink) => read(ink), { keys: document });
   add(root.querySelector(".left"), "p", { textContent: "Draw here. It is read while you draw.", className: "hint" });
   playFirst(pad);
   loadReader(full).then((reader) => {

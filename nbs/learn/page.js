@@ -13,13 +13,14 @@ const CSS = `
 .learn button:disabled { opacity: .6; cursor: default; }
 .learn button.main { background: #0072b2; border-color: #0072b2; color: #fff; min-width: 84px; }
 .learn :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
+.learn .old { opacity: .4; }
 .learn [aria-invalid=true] { border: 2px solid var(--orange); }
 .learn p, .learn h2 { margin: 0; }
 .learn h2 { font-size: 15px; font-weight: 600; line-height: 1.3; padding: 0; border: 0; opacity: 1; }
-.learn .tries { display: grid; gap: 8px 28px; margin-bottom: 16px; }
+.learn .tries { display: grid; grid-template-columns: 1fr 1fr; gap: 8px 12px; margin-bottom: 16px; }
 .learn .tries button { display: block; width: 100%; text-align: left; padding: 6px 10px; }
 .learn .tries strong { display: block; }
-.learn form { display: grid; grid-template-columns: 1fr 1fr; gap: 8px 12px; align-items: end; }
+.learn form { scroll-margin-top: 64px; display: grid; grid-template-columns: 1fr 1fr; gap: 8px 12px; align-items: end; }
 .learn form label { display: block; margin-bottom: 2px; }
 .learn form input, .learn form select { display: block; width: 100%; }
 .learn .run { display: flex; gap: 8px; grid-column: 1 / -1; }
@@ -54,12 +55,12 @@ const CSS = `
 .learn .mnist-pad .seen button { flex-basis: 56px; min-height: 0; padding: 0; }
 @media (pointer: coarse) { .learn input:not([type=checkbox]), .learn select { font-size: 16px; } .learn form button, .learn form input, .learn form select { min-height: 44px; } }
 @container (min-width: 560px) {
-  .learn .tries { grid-template-columns: repeat(3, 1fr); }
   .learn .views { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .learn .own { grid-column: 1 / -1; min-height: 376px; }
   .learn form { grid-template-columns: repeat(3, 1fr); }
 }
 @container (min-width: 860px) {
+  .learn .tries { grid-template-columns: repeat(4, 1fr); }
   .learn form { grid-template-columns: auto repeat(6, 1fr); }
   .learn .said { min-height: 1.45em; }
   .learn .mnist-pad .paper { width: 210px; }
@@ -70,17 +71,18 @@ const CSS = `
 `;
 
 const FIELDS = [ // 3,667 images are there to learn from
-  { name: "hidden", label: "Hidden units", start: "32", min: 1, max: 512, whole: true, step: 1 },
-  { name: "rate", label: "Learning rate", start: "0.2", min: 0.0001, max: 100, step: 0.1 },
-  { name: "batch", label: "Batch size", start: "32", min: 1, max: 3667, whole: true, step: 1 },
+  { name: "hidden", label: "Hidden units", start: "32", min: 1, max: 512, whole: true },
+  { name: "rate", label: "Learning rate", start: "0.2", min: 0.0001, max: 100 },
+  { name: "batch", label: "Batch size", start: "32", min: 1, max: 3667, whole: true },
   { name: "activation", label: "Activation", start: "relu", options: { relu: "ReLU", none: "none" } },
   { name: "deformation", label: "Deformation", start: "off", options: { off: "off", on: "on" } },
-  { name: "seed", label: "Seed", start: "0", min: 0, max: 9999, whole: true, step: 1 },
+  { name: "seed", label: "Seed", start: "0", min: 0, max: 9999, whole: true },
 ];
 const TRIES = [
   { title: "Learning rate 10", ask: "Will it learn faster?", change: { rate: "10" } },
   { title: "No ReLU", ask: "What is lost without it?", change: { activation: "none" } },
   { title: "4 hidden units", ask: "Are four units enough?", change: { hidden: "4" } },
+  { title: "As at first", ask: "All settings go back.", change: {} },
 ];
 const SAID = {
   diverged: "The loss is no longer a number: the learning rate is too large. Make it smaller and start again.",
@@ -109,10 +111,10 @@ export function createLearn(root) {
   const form = add(root, "form", { noValidate: true }), buttons = add(form, "div", { className: "run" });
   const go = add(buttons, "button", { type: "submit", textContent: "Start", className: "main", disabled: true });
   const again = add(buttons, "button", { type: "button", textContent: "Start again", disabled: true });
-  const inputs = FIELDS.map(({ name, label, start, min, max, step, options }) => {
+  const inputs = FIELDS.map(({ name, label, start, whole, options }) => {
     const box = add(form, "div"), id = `learn-${name}`;
     add(box, "label", { textContent: label, htmlFor: id });
-    const input = add(box, options ? "select" : "input", { name, id }, options ? {} : { type: "number", min, max, step, inputmode: "decimal", autocomplete: "off" });
+    const input = add(box, options ? "select" : "input", { name, id }, options ? {} : { inputmode: whole ? "numeric" : "decimal", autocomplete: "off" });
     for (const [value, textContent] of Object.entries(options ?? {})) add(input, "option", { value, textContent });
     input.value = start;
     return input;
@@ -139,6 +141,7 @@ export function createLearn(root) {
 
   const say = (text) => { if (said.textContent !== text) said.textContent = text; };
   function settings() {
+    FIELDS.forEach(({ whole }, n) => { if (!whole) inputs[n].value = inputs[n].value.replace(",", "."); }); // 0,2 in much of the world
     const problems = FIELDS.map((field, n) => problem(field, inputs[n].value));
     problems.forEach((text, n) => {
       for (const [name, value] of [["aria-invalid", "true"], ["aria-describedby", said.id]])
@@ -174,6 +177,7 @@ export function createLearn(root) {
     if (running) worker.postMessage({ go: false });
     [latest, points, reached, run, over] = [null, [], 0, run + 1, false];
     setRunning(false);
+    views.classList.toggle("old", !chosen); // of other settings
     if (!chosen) return false;
     worker.postMessage({ start: chosen, run });
     say("A new network, untrained. Guess how well it will read, then press Start.");
@@ -187,6 +191,7 @@ export function createLearn(root) {
   }
   function resume() {
     if (!settings()) return;
+    if (figures.getBoundingClientRect().top > innerHeight) form.scrollIntoView({ behavior: "instant" }); // on a phone: what learns comes into view
     setRunning(true);
     say("Learning …");
     worker.postMessage({ go: true });
@@ -226,14 +231,14 @@ export function createLearn(root) {
 
   // The settings stand in the address, so that it can be shared.
   form.addEventListener("change", () => {
-    history.replaceState(null, "", `#${new URLSearchParams(inputs.map(({ name, value }) => [name, value]))}`);
     if (loaded) begin();
+    history.replaceState(null, "", `#${new URLSearchParams(inputs.map(({ name, value }) => [name, value]))}`);
   });
   function tryOut(title, ask, change) {
     FIELDS.forEach(({ name, start }, n) => { inputs[n].value = change[name] ?? start; });
     form.dispatchEvent(new Event("change"));
     if (!loaded) return;
-    say(`${title}, untrained. ${ask} Guess, then press Start.`);
+    if (Object.keys(change).length) say(`${title}, untrained. ${ask} Guess, then press Start.`);
     go.focus();
   }
   function fromAddress() {
@@ -253,7 +258,7 @@ export function createLearn(root) {
     const show = createPad(add(own, "div"), (ink) => {
       drawn = readDrawing(ink);
       const text = drawn.map(({ label }) => label ?? "?").join(""), sure = Math.min(...drawn.map(({ probabilities }) => Math.max(...probabilities)));
-      other.textContent = `Packaged network: ${text}${text.includes("?") ? ", no digit it knows" : text && `, ${percent(sure)} sure`}`;
+      other.textContent = `Packaged network: ${text}${text.includes("?") ? ", no digit it knows. Yours has not learned to say that." : text && `, ${percent(sure)} sure`}`;
       read();
     });
     const other = document.createElement("p");
