@@ -10,7 +10,8 @@ const CSS = `
 .mnist-pad .seen canvas { width: 100%; height: auto; box-sizing: border-box; image-rendering: pixelated; background: #000; pointer-events: none; }
 .mnist-pad .seen button { margin: 0; padding: 0; flex: 0 1 84px; min-width: 0; border: 0; }
 .mnist-pad .seen button[aria-pressed="true"]:not(:only-child) { outline: 3px solid #c44a00; }
-.mnist-pad caption { caption-side: top; text-align: left; padding: 0; color: inherit; }
+.mnist-pad caption button { margin: 0; padding: 0; border: 0; min-height: 24px !important; text-decoration: underline; color: inherit; }
+.mnist-pad caption { caption-side: top; text-align: left; padding: 0; color: inherit; line-height: 24px; }
 .mnist-pad :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
 .mnist-pad .paper:focus-visible { outline-offset: -1px; }
 .mnist-pad button { font: inherit; padding: 4px 14px; margin: 8px 8px 0 0; border: 1px solid #767676; border-radius: 4px; background: none; color: inherit; cursor: pointer; }
@@ -60,7 +61,8 @@ export function fromText(text) {
 
 // Build the pad in `root`. `read(ink)` gets the drawing, SIDE × SIDE bytes, 0 for paper and 255 for ink, and what it
 // returns, or later passes to the returned `show`, is shown: for each digit {label, probabilities, image}, label null if it is none.
-// `look(digit, about)` gets the reading that is shown, null if there is none, and the digit that was pointed at, null if none was.
+// `look(digit, about)` gets the reading that is shown, null if there is none, and the digit that was asked about, null if none was;
+// it may return the element that answers.
 // `teach(digit, label, say)` is told what a digit is, and `forget()` takes it back; both return how it went, or throw an error that
 // says so. Meanwhile `say` can show a text. `edit()` is told that the visitor changes the drawing.
 // Control and Z, and Control and Y, are heard in `keys`.
@@ -187,7 +189,13 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     table.className = refused ? "refused" : ""; // no bar says otherwise
     ask(digits.length > 1 ? `Digit ${picked + 1}` : "It");
     const which = digits.length > 1 ? `Digit ${picked + 1} of ${digits.length}${chosen === null && !refused && differ ? ", the least certain" : ""}. ` : "";
-    caption.textContent = which + (refused ? "Grey: were it a digit" : digit && look && !which ? "Ask why: choose a row" : "") || "\u00a0";
+    const there = look?.(digit, about) ?? null, taught = digit?.share > 0.5 ? "From what you taught" : "";
+    caption.textContent = which + (refused ? "Grey: the shares if it were one" : taught || (digit && look && !which ? "Ask why: choose a row" : "")) || "\u00a0";
+    if (there && digit) {
+      caption.textContent = which;
+      const why = digit.probabilities[about] === sure[picked] ? "Why" : "Why not";
+      add(caption, "button", { type: "button", textContent: `${why} ${about}? ↓` }).addEventListener("click", () => there.scrollIntoView({ block: "nearest" }));
+    }
     rows.forEach(({ row, name, bar, share }, k) => {
       const p = digit?.probabilities[k] ?? 0;
       row.className = p && p === sure[picked] && !refused ? "top" : "";
@@ -208,7 +216,6 @@ export function createPad(root, read, { look = null, teach = null, forget = null
       for (let i = 0; i < 784; i++) pixels.data.set([image?.[i] ?? 0, image?.[i] ?? 0, image?.[i] ?? 0, 255], 4 * i);
       view.putImageData(pixels, 0, 0);
     });
-    look?.(digit, about);
   }
 
   const place = (event) => {

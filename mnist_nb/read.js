@@ -268,13 +268,13 @@ export async function loadReader(source) {
       centred.forEach((_, i) => { residual[i] -= along * network.components[i * parts + k]; });
     }
     let score = energy - network.residual_weight[0] * Math.hypot(...residual) + Math.min(evidence, 8);
-    const probabilities = Array.from(logits, (z) => Math.exp(z - energy)), { share, label } = recall(read.taught, inputs);
+    const untaught = Array.from(logits, (z) => Math.exp(z - energy)), probabilities = [...untaught], { share, label } = recall(read.taught, inputs);
     if (share) {
       probabilities.forEach((p, k) => { probabilities[k] = p * (1 - share) + (k === label ? share : 0); });
       score = Math.max(score, network.threshold[0] + Math.log(share / (1 - share)));
     }
     const best = probabilities.indexOf(Math.max(...probabilities));
-    return { label: score >= network.threshold[0] ? best : null, best, score, probabilities, share,
+    return { label: score >= network.threshold[0] ? best : null, best, score, probabilities, untaught, share,
       image: Array.from(image, (v) => Math.round(v * 255)), upright, inputs, sums, units };
   }
   // The runs of neighbouring characters that together are read best, as in Python's find_drawn.

@@ -38,8 +38,9 @@ def _nearest(inputs, labels, others, other_labels):
     return distances.min(1), distances.argmin(1)
 
 # %% ../nbs/22_teach.ipynb #teach
-_NEAR, _MOST = .03, 50 # What is nearer to a digit with another label is refused; so are more examples
-_WAY, _MARGIN = .6, .01 # An example decides so far on the way to that digit, less a margin
+_NEAR, _NEAREST, _CHANCE = .03, .01, .001 # What is nearer to a digit with another label is refused; the second, where the network gives the label a chance
+_MOST = 50 # examples
+_WAY, _MARGIN = .55, .005 # An example decides so far on the way to that digit, less a margin
 
 def teach(
     network:Network, # What to teach; it stays as it is
@@ -50,7 +51,8 @@ def teach(
     "Teach a network a writer's digits; raises `TeachError` for examples that would do harm."
     labels = _check_labels(network, images, labels)
     names = list(names or (f'image {n}' for n in range(len(labels))))
-    predict(images, network) # refuses what is no image
+    untaught = replace(network, taught_inputs=network.taught_inputs[:0], taught_labels=network.taught_labels[:0], taught_reach=network.taught_reach[:0])
+    chances = predict(images, untaught).probabilities[range(len(labels)), labels]
     inputs = unit_length(network.inputs(np.asarray(images, np.float32)))
     blank = [name for name, i in zip(names, inputs) if not i.any()]
     if blank: raise TeachError(f'{", ".join(blank)[:300]}: blank. Leave it out.')
@@ -62,8 +64,8 @@ def teach(
     usual = [f'a usual {known_labels[n]}' for n in which]
     names = ['an example taught before']*(len(labels) - len(names)) + names
     near_taught, which = _nearest(inputs, labels, inputs, labels)
-    _refuse_near(near, names, labels, usual)
-    _refuse_near(near_taught, names, labels, [f'{names[n]}, taught as {labels[n]}' for n in which])
+    _refuse_near(near < np.r_[[_NEAREST]*(len(labels) - len(chances)), np.where(chances < _CHANCE, _NEAR, _NEAREST)], names, labels, usual)
+    _refuse_near(near_taught < _NEAREST, names, labels, [f'{names[n]}, taught as {labels[n]}' for n in which])
     return replace(network, taught_inputs=inputs, taught_labels=labels, taught_reach=2*(_WAY*near - _MARGIN))
 
 # %% ../nbs/22_teach.ipynb #check_examples
@@ -77,9 +79,9 @@ def _check_labels(network, images, labels):
         raise TeachError(f'{len(images)} images need as many labels, whole numbers from 0 to 9; here are {labels.dtype} {labels.shape}.')
     return labels.astype(int)
 
-def _refuse_near(near, names, labels, like):
+def _refuse_near(refused, names, labels, like):
     "Refuse examples that are hardly to be told from what has another label."
-    bad = [f'{names[n]}: taught as {labels[n]}, and hardly to be told from {like[n]}.' for n in np.flatnonzero(near < _NEAR)]
+    bad = [f'{names[n]}: taught as {labels[n]}, and hardly to be told from {like[n]}.' for n in np.flatnonzero(refused)]
     if bad: raise TeachError('\n'.join(bad[:10] + [f'… and {len(bad) - 10} more.']*(len(bad) > 10)) + '\nCorrect the label, or leave it out.')
 
 # %% ../nbs/22_teach.ipynb #read_examples

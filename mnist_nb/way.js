@@ -194,7 +194,7 @@ export function createWay(root, network) {
     const best = parts.indexOf(Math.max(...parts)), place = ["top", "middle", "bottom"][Math.floor((3 * Math.floor((best % 49) / 7)) / 7)];
     const votes = Array.from({ length: classes }, (_, k) => used.logits_kernel[unit * classes + k]), most = votes.indexOf(Math.max(...votes)), least = votes.indexOf(Math.min(...votes));
     const text = `Unit ${unit} supports ${most} most and ${least} least. The edges are placed as in 2. Orange: it wants them; blue: it does not. ` + (!shown ? "" : used.isOff?.(unit) ? "It is switched off." : !value ? "It is not active here."
-      : shown.sums[unit] < 0 ? `Its sum is negative. ReLU would make it 0; without it the square counts, ${plain(value)}.` : `It gives ${value < 0.05 ? "almost 0" : plain(value)}, and found most in the ${NAMES[Math.floor(best / 49)]} edges, ${place}.`);
+      : shown.sums[unit] < 0 ? `Its sum is negative. ReLU would make it 0; without it the square counts, ${plain(value)}.` : `Here it gives ${value < 0.05 ? "almost 0" : plain(value)}, and found most in the ${NAMES[Math.floor(best / 49)]} edges, ${place}.`);
     about.setAttribute("aria-live", chosen ? "polite" : "off"); // what a new drawing changes is not read out
     if (about.textContent !== text) about.textContent = text;
   }
@@ -204,10 +204,7 @@ export function createWay(root, network) {
     showUnit();
   }
 
-  let asksBefore = null;
   function show(reading, asks = null) {
-    if (asks !== asksBefore && asks !== null) why.scrollIntoView({ block: "nearest" });
-    asksBefore = asks;
     back.hidden = asks === null;
     shown = reading ?? null;
     if (!shown) chosen = false;
@@ -222,7 +219,7 @@ export function createWay(root, network) {
       return r % deep === deep - 1 ? LINES : white(h === undefined ? 0 : Math.sqrt(units[h] / most));
     });
     const firing = units.reduce((n, v) => n + (v > 0), 0);
-    count.textContent = `Each square is one of ${hidden.toLocaleString("en")} units. A unit adds up the 392 numbers, each with a weight of its own. The rows: which digit it supports most. `
+    count.textContent = `Each square is one of ${hidden.toLocaleString("en")} units. A unit adds up the 392 numbers, each with a weight of its own. The rows: which digit it supports most${used.logits_kernel === whole.logits_kernel ? "" : " without the random errors"}. `
       + (shown ? `${firing.toLocaleString("en")} are active (bright). Tap or point at one.` : "Bright ones are active.");
 
     const probabilities = shown?.probabilities ?? [], order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
@@ -254,6 +251,7 @@ export function createWay(root, network) {
       return [color.map((v) => v * light * (0.45 + 0.55 * ink) + 170 * ink * (1 - light)), 1];
     });
     because.textContent = shown ? `Orange: ink that speaks for ${read}. Blue: for ${other}. ${shown.share > 0.005 ? "What you taught is not in it." : "Choose another row of the table above to compare with it."}` : "What in the ink speaks for the first choice, and what for the second.";
+    return asks === null ? null : why;
   }
 
   // The unit under a pointer: of those within a finger's reach, the one that fires most.

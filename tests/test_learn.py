@@ -186,6 +186,20 @@ def test_start_pause_go_on_start_again(learn):
     assert steps(page) < paused
 
 
+def test_the_run_before_stays_to_compare(learn):
+    from playwright.sync_api import expect
+    page = learn()
+    learn_until(page, '80 %')
+    expect(page.locator('.key span').last).to_be_hidden()
+    page.get_by_role('button', name='4 hidden units').click()
+    says(page, 'untrained')
+    expect(page.locator('.key span').last).to_be_visible()
+    for curve in page.locator('polyline.before').all(): assert len(curve.get_attribute('points').split()) > 3
+    page.get_by_role('button', name='No ReLU').click() # what was not trained is no run
+    says(page, 'No ReLU, untrained')
+    assert len(page.locator('polyline.before').first.get_attribute('points').split()) > 3
+
+
 def test_the_same_seed_learns_in_the_same_steps(learn):
     "Also on a slow machine, which shows views more often than the steps go on: here it has 2 ms for each."
     page, said = learn(), []
@@ -216,6 +230,7 @@ def test_views_agree(learn):
     assert sure == sorted(sure, reverse=True)
     curves = page.locator('svg[role=img]')
     assert curves.count() == 2 and f'validation {accuracy(page):.1%}'.replace('%', ' %') in curves.nth(1).get_attribute('aria-label')
+    assert not page.locator('polyline.before').first.get_attribute('points')
     assert len(page.locator('polyline.validation').first.get_attribute('points').split()) > 5
 
 

@@ -11,6 +11,7 @@ from mnist_nb.strokes import OTHERS, draw_form, draw_images
 from mnist_nb.teach import TeachError, mnist_teach, teach
 
 BARRED = '13 40 40 49 49/05 85' # a 1 with a bar
+FLAGGED = '02 50 59' # a 1 with a long flag
 SQUARE = '00 00 90 90 99 99 09 09 00 00' # a 0 that is refused
 CORNER = '00 00 60 60 69 69' # a 1, and the 7 of others
 
@@ -82,6 +83,18 @@ def test_wrong_labels_are_refused(network, sample):
         teach(network, drawn(CORNER, 3, 3), [1, 1, 1])
     with pytest.raises(TeachError, match='usual'): teach(network, sample.validation.images[:50], [3]*50)
     with pytest.raises(TeachError, match='100 examples are too many: 50 are the most'): teach(network, sample.validation.images[:100], [3]*100)
+
+
+def test_what_the_network_gives_a_chance_may_be_nearer(network, sample, monkeypatch):
+    "A 1 with a long flag is near to usual 7s; it is learned, and no usual 7 becomes a 1."
+    images, more = drawn(FLAGGED, 10), drawn(FLAGGED, 40, 1)
+    after = teach(network, images, [1]*10)
+    assert (predict(images, after).labels == 1).all()
+    assert (predict(more, after).labels == 1).sum() > 1.5*(predict(more, network).labels == 1).sum()
+    sevens = sample.test.images[sample.test.labels == 7]
+    assert (predict(sevens, after).labels == 1).sum() <= (predict(sevens, network).labels == 1).sum()
+    monkeypatch.setattr('mnist_nb.teach._CHANCE', 1.1)
+    with pytest.raises(TeachError, match='usual 7'): teach(network, images, [1]*10)
 
 
 def test_examples_that_contradict_each_other_are_refused(network):

@@ -40,15 +40,15 @@ export async function createPage(root, first, full) {
     keys: document,
     look(...seen) {
       last = seen;
-      if (way) way(...last);
-      else if (last[0]) setTimeout(() => way ?? view()); // the answer comes first
+      if (way) return way(...last);
+      if (last[0]) setTimeout(() => way ?? view()); // the answer comes first
     },
     edit: () => {
       said.textContent = "";
       if (whole && !navigator.connection?.saveData) teacher.prepare(); // 0.8 MB
     },
     teach: async (digit, label, say) => {
-      await teacher.teach(digit.image, label, say);
+      await teacher.teach(digit.image, label, digit.untaught[label], say);
       pad.changed();
       return `Learned: this is ${article(label)}. ${kept()}`;
     },
@@ -68,7 +68,7 @@ export async function createPage(root, first, full) {
     read.damage({ noise: on.noise ? 2 : 0, half: on.half, relu: !on.relu });
     pad.changed();
   }
-  const switches = Object.entries({ noise: "random errors in its numbers (weights)", half: "half of its hidden units switched off", relu: "no ReLU: negative sums stay" }).map(([name, text]) => {
+  const switches = Object.entries({ noise: "random errors in its numbers (weights)", half: "half of its hidden units switched off", relu: "no ReLU, which turns negative sums into 0" }).map(([name, text]) => {
     const label = add(box, "label"), input = add(label, "input", { type: "checkbox", name });
     label.append(text);
     input.addEventListener("change", damage);

@@ -2,7 +2,7 @@
 import { article } from "./pad.js";
 import { describe, distance, unitLength } from "./read.js";
 
-const NEAR = 0.03, MOST = 50, WAY = 0.6, MARGIN = 0.01, SAME = 1e-4; // as in Python
+const NEAR = 0.03, NEAREST = 0.01, CHANCE = 0.001, MOST = 50, WAY = 0.55, MARGIN = 0.005, SAME = 1e-4; // as in Python
 const STORE = "mnist_nb.taught", PIXELS = 784;
 const inputsOf = (image) => unitLength(describe(Float32Array.from(image, (byte) => byte / 255)));
 
@@ -31,7 +31,7 @@ function nearest(inputs, label, others) {
 }
 
 const isExample = (e) => Array.isArray(e?.image) && e.image.length === PIXELS && e.image.every((v) => Number.isInteger(v) && v >= 0 && v < 256)
-  && Number.isInteger(e.label) && e.label >= 0 && e.label < 10 && e.near >= NEAR;
+  && Number.isInteger(e.label) && e.label >= 0 && e.label < 10 && e.near >= NEAREST;
 function load() { // what this page stored; anything else under its name is passed over
   try {
     return JSON.parse(localStorage.getItem(STORE)).filter(isExample).slice(0, MOST).map((e) => ({ ...e, inputs: inputsOf(e.image) }));
@@ -58,14 +58,15 @@ export function createTeacher(use) {
   tell();
   return {
     prepare: () => void loadKnown().catch(() => {}), // so that the first correction is as quick as the next; `teach` tries again
-    // Teach what an image of 784 bytes is; throws an error that says why, if that would do harm.
-    async teach(image, label, say) {
+    // Teach what an image of 784 bytes is; `chance` is the probability that the network gives the label by itself. Throws an error
+    // that says why, if that would do harm.
+    async teach(image, label, chance, say) {
       if (kept.length >= MOST) throw new Error(`${MOST} examples are the most. Forget some first.`);
       say("It is compared with 4,000 known digits …");
       const inputs = inputsOf(image), { near, other } = nearest(inputs, label, await loadKnown());
-      if (near < NEAR) throw new Error(`Not learned: it is hardly to be told from a usual ${other.label}. Other people’s would be misread.`);
+      if (near < (chance < CHANCE ? NEAR : NEAREST)) throw new Error(`Not learned: it is hardly to be told from a usual ${other.label}. Other people’s would be misread.`);
       const before = nearest(inputs, label, kept);
-      if (before.near < NEAR) throw new Error(`You have taught nearly the same as ${article(before.other.label)}.`);
+      if (before.near < NEAREST) throw new Error(`You have taught nearly the same as ${article(before.other.label)}.`);
       if (kept.some((e) => distance(inputs, e.inputs) < SAME)) throw new Error("It knows this one already. Draw another.");
       kept.push({ image: Array.from(image), label, near, inputs });
       changed();

@@ -27,12 +27,13 @@ const CSS = `
 .learn .said { box-sizing: content-box; min-height: 2.9em; padding: 8px 0 10px; }
 .learn .views { display: grid; gap: 20px 28px; }
 .learn .view > p { font-size: 13px; }
-.learn .key { display: flex; gap: 14px; }
+.learn .key { display: flex; gap: 14px; white-space: nowrap; }
 .learn .key span::before { content: ""; display: inline-block; width: 18px; vertical-align: middle; margin-right: 5px; border-top: 2px solid var(--orange); }
 .learn .key span:first-child::before { border-top: 2px dashed var(--blue); }
 .learn svg { display: block; width: 100%; overflow: visible; font-size: 11px; fill: currentColor; }
 .learn svg .level { stroke: currentColor; opacity: .2; }
 .learn svg polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
+.learn .key span:nth-child(3)::before, .learn svg polyline.before { border-color: currentColor; stroke: currentColor; opacity: .45; }
 .learn svg polyline.training { stroke: var(--blue); stroke-dasharray: 4 3; }
 .learn svg polyline.validation { stroke: var(--orange); }
 .learn svg circle.training { fill: var(--blue); }
@@ -48,7 +49,8 @@ const CSS = `
 .learn .mistakes { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px; list-style: none; margin: 4px 0 0; padding: 0; min-height: 286px; align-content: start; font-size: 12px; line-height: 1.3; }
 .learn .mistakes span { display: block; white-space: nowrap; }
 .learn .mistakes canvas { width: 56px; height: 56px; display: block; image-rendering: pixelated; border: 1px solid #767676; border-radius: 4px; }
-.learn .own { min-height: 706px; }
+.learn .own .answer + p { min-height: 2.9em; }
+.learn .own { min-height: 727px; }
 .learn .mnist-pad { margin: 8px 0 0; min-height: 0; gap: 8px 28px; }
 .learn .mnist-pad .answer { min-height: 1.4em; margin: 0; }
 .learn .mnist-pad .seen { height: 56px; margin-top: 6px; }
@@ -56,13 +58,12 @@ const CSS = `
 @media (pointer: coarse) { .learn input:not([type=checkbox]), .learn select { font-size: 16px; } .learn form button, .learn form input, .learn form select { min-height: 44px; } }
 @container (min-width: 560px) {
   .learn .views { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .learn .own { grid-column: 1 / -1; min-height: 376px; }
+  .learn .own { grid-column: 1 / -1; min-height: 397px; }
   .learn form { grid-template-columns: repeat(3, 1fr); }
 }
 @container (min-width: 860px) {
   .learn .tries { grid-template-columns: repeat(4, 1fr); }
   .learn form { grid-template-columns: auto repeat(6, 1fr); }
-  .learn .said { min-height: 1.45em; }
   .learn .mnist-pad .paper { width: 210px; }
   .learn .run { grid-column: auto; margin-right: 8px; }
   .learn .views { grid-template-columns: repeat(3, minmax(0, 1fr)); }
@@ -128,6 +129,7 @@ export function createLearn(root) {
   };
   const curves = view("Loss and accuracy over epochs"), key = add(curves, "p", { className: "key" });
   for (const split of ["training", "validation"]) add(key, "span", { textContent: split });
+  const keyBefore = add(key, "span", { textContent: "before", hidden: true });
   const showCurves = ["loss", "accuracy"].map((name) => createCurve(curves, name)), figures = add(curves, "p", { textContent: "\u00a0" });
   const pictures = view("What each unit has learned");
   add(pictures, "p", { textContent: "Ink on purple adds, on orange subtracts." });
@@ -137,7 +139,7 @@ export function createLearn(root) {
   const showConfusion = createConfusion(view("What it confuses")), showMistakes = createMistakes(view("Its worst mistakes"));
   const own = view("Draw: your network reads", "own");
 
-  let loaded = false, over = false, run = 0, running = false, latest = null, first = null, points = [], reached = 0, read = () => {};
+  let loaded = false, over = false, run = 0, running = false, latest = null, first = null, points = [], before = [], reached = 0, read = () => {};
 
   const say = (text) => { if (said.textContent !== text) said.textContent = text; };
   function settings() {
@@ -175,6 +177,7 @@ export function createLearn(root) {
   function begin() {
     const chosen = settings();
     if (running) worker.postMessage({ go: false });
+    if (latest?.steps) before = points;
     [latest, points, reached, run, over] = [null, [], 0, run + 1, false];
     setRunning(false);
     views.classList.toggle("old", !chosen); // of other settings
@@ -205,7 +208,8 @@ export function createLearn(root) {
     const { state, steps, epochs, validation, training, confusion, mistakes, weights } = next, { accuracy } = validation;
     points.push({ epochs, training, validation });
     if (points.length > 400) points = points.filter((_, n) => n % 2 === 0 || n === points.length - 1);
-    for (const curve of showCurves) curve(points);
+    for (const curve of showCurves) curve(points, before);
+    keyBefore.hidden = !before.length;
     if (!steps) first = weights;
     showWeights(weights, random.checked ? null : first);
     showConfusion(confusion);

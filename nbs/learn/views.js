@@ -24,15 +24,15 @@ export function createCurve(parent, name) {
   figure.setAttribute("role", "img");
   figure.setAttribute("aria-label", `${name} over the epochs`);
   parent.append(figure);
-  return (points) => {
+  return (points, before = []) => { // of this run, and of the one before
     const last = points.at(-1), most = share ? 1 : roundUp(Math.max(2.5, ...points.flatMap((p) => [p.training.loss, p.validation.loss])) / 2.5) * 2.5;
     const wide = Math.max(1, last.epochs), gap = wide <= 4 ? 1 : roundUp(wide / 4);
     const x = (epochs) => (left + (epochs / wide) * (width - left - right)).toFixed(1), y = (value) => (top + (1 - value / most) * (height - top - bottom)).toFixed(1);
-    const line = (split) => points.map((p) => `${x(p.epochs)},${y(p[split][name])}`).join(" ");
+    const line = (split, some = points) => some.map((p) => `${x(p.epochs)},${y(Math.min(most, p[split][name]))}`).join(" ");
     const levels = [0, 0.5, 1].map((k) => k * most), epochs = Array.from({ length: Math.floor(wide / gap) + 1 }, (_, k) => k * gap);
     figure.innerHTML = `<text x="${width - right}" y="${share ? height - bottom - 8 : top + 12}" text-anchor="end">${share ? "accuracy, %" : "loss"}</text>` + levels.map((v) => `<path class="level" d="M${left} ${y(v)}H${width - right}"/><text x="${left - 5}" y="${+y(v) + 4}" text-anchor="end">${share ? 100 * v : v}</text>`).join("")
       + epochs.map((e) => `<text x="${x(e)}" y="${height - 4}" text-anchor="middle">${e}</text>`).join("")
-      + `<polyline class="training" points="${line("training")}"/><polyline class="validation" points="${line("validation")}"/>`
+      + `<polyline class="before" points="${line("validation", before.filter((p) => p.epochs <= wide))}"/><polyline class="training" points="${line("training")}"/><polyline class="validation" points="${line("validation")}"/>`
       + ["training", "validation"].map((split) => `<circle class="${split}" cx="${x(last.epochs)}" cy="${y(last[split][name])}" r="2.5"/>`).join("");
     const value = (split) => (share ? percent(last[split].accuracy) : last[split].loss.toFixed(2));
     figure.setAttribute("aria-label", `${name} after ${last.epochs.toFixed(1)} epochs: training ${value("training")}, validation ${value("validation")}`);
