@@ -74,7 +74,7 @@ export async function createPage(root, first, full) {
     input.addEventListener("change", damage);
     return input;
   });
-  add(box, "p", { textContent: "Which makes the answer wrong? Guess, then try." });
+  add(box, "p", { textContent: "Which of them changes the answer? Guess, then try." });
   const unbroken = add(box, "p");
   mixed = () => { unbroken.textContent = taught.length && switches.some((s) => s.checked) ? "What you taught stays whole: digits like yours are still read by it. “Forget last” takes it away." : ""; };
   const link = add(side, "button", { type: "button", textContent: "Copy link" }), save = add(side, "button", { type: "button", textContent: "Save picture" });
