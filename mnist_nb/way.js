@@ -30,7 +30,7 @@ const CSS = `
 .mnist-way .votes span.bar b { position: absolute; top: 0; bottom: 0; left: 0; background: #c44a00; }
 .mnist-way .votes .against span.bar b { background: #0072b2; }
 .mnist-way .votes .name { min-width: 4.8em; }
-.mnist-way .votes output { width: 3.4em; text-align: right; font-variant-numeric: tabular-nums; }
+.mnist-way .votes output { min-width: 3.4em; white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums; }
 `;
 
 function add(parent, tag, properties = {}) {
