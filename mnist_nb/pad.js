@@ -189,10 +189,9 @@ export function createPad(root, read, { look = null, teach = null, forget = null
     table.className = refused ? "refused" : ""; // no bar says otherwise
     ask(digits.length > 1 ? `Digit ${picked + 1}` : "It");
     const which = digits.length > 1 ? `Digit ${picked + 1} of ${digits.length}${chosen === null && !refused && differ ? ", the least certain" : ""}. ` : "";
-    const there = look?.(digit, about) ?? null, taught = digit?.share > 0.5 ? "From what you taught" : "";
-    caption.textContent = which + (refused ? "Grey: the shares if it were one" : taught || (digit && look && !which ? "Ask why: choose a row" : "")) || "\u00a0";
-    if (there && digit) {
-      caption.textContent = which;
+    const there = look?.(digit, about), hint = refused ? "Grey: the shares if it were one" : digit?.share > 0.5 ? "From what you taught" : digit && look && !which ? "Ask why: choose a row" : "";
+    caption.textContent = which + (there ? "" : hint) || "\u00a0";
+    if (there) {
       const why = digit.probabilities[about] === sure[picked] ? "Why" : "Why not";
       add(caption, "button", { type: "button", textContent: `${why} ${about}? ↓` }).addEventListener("click", () => there.scrollIntoView({ block: "nearest" }));
     }

@@ -38,7 +38,8 @@ def _nearest(inputs, labels, others, other_labels):
     return distances.min(1), distances.argmin(1)
 
 # %% ../nbs/22_teach.ipynb #teach
-_NEAR, _NEAREST, _CHANCE = .03, .01, .001 # What is nearer to a digit with another label is refused; the second, where the network gives the label a chance
+_NEAR, _NEAREST = .03, .01 # What is nearer to a digit with another label is refused; the second counts
+_CHANCE = .001 # where the network gives the label this probability, and among a writer's own examples
 _MOST = 50 # examples
 _WAY, _MARGIN = .55, .005 # An example decides so far on the way to that digit, less a margin
 
@@ -64,7 +65,9 @@ def teach(
     usual = [f'a usual {known_labels[n]}' for n in which]
     names = ['an example taught before']*(len(labels) - len(names)) + names
     near_taught, which = _nearest(inputs, labels, inputs, labels)
-    _refuse_near(near < np.r_[[_NEAREST]*(len(labels) - len(chances)), np.where(chances < _CHANCE, _NEAR, _NEAREST)], names, labels, usual)
+    least = np.full(len(labels), _NEAREST)
+    least[-len(chances):][chances < _CHANCE] = _NEAR # what was taught before has been let in already
+    _refuse_near(near < least, names, labels, usual)
     _refuse_near(near_taught < _NEAREST, names, labels, [f'{names[n]}, taught as {labels[n]}' for n in which])
     return replace(network, taught_inputs=inputs, taught_labels=labels, taught_reach=2*(_WAY*near - _MARGIN))
 

@@ -329,6 +329,7 @@ def test_break_it(whole):
     before = fire.inner_text()
     whole.get_by_label('random errors').check()
     expect(fire).not_to_have_text(before)
+    expect(fire).to_contain_text('without the random errors')
 
 
 def test_clear_is_taken_back_and_what_was_asked_ends_with_the_drawing(whole):

@@ -378,7 +378,7 @@ def test_on_a_phone_start_shows_what_learns(learn):
     page = learn(viewport=dict(width=360, height=740))
     button(page, 'Start').click()
     says(page, 'Learning')
-    for selector in '.main', '.said', '.key', '.learn svg >> nth=0':
+    for selector in '.main', '.said', '.key', '.learn svg >> nth=0', '.learn svg >> nth=1':
         box = page.locator(selector).bounding_box()
         assert box['y'] >= 0 and box['y'] + box['height'] <= 740, (selector, box)
 
